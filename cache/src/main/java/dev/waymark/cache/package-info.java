@@ -1,0 +1,4 @@
+@NullMarked
+package dev.waymark.cache;
+
+import org.jspecify.annotations.NullMarked;

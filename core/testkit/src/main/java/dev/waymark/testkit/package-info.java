@@ -1,0 +1,4 @@
+@NullMarked
+package dev.waymark.testkit;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.waymark.routing;
+
+import org.jspecify.annotations.NullMarked;

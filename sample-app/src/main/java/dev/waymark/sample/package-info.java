@@ -1,0 +1,4 @@
+@NullMarked
+package dev.waymark.sample;
+
+import org.jspecify.annotations.NullMarked;
