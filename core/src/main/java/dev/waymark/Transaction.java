@@ -1,0 +1,24 @@
+package dev.waymark;
+
+import java.sql.Connection;
+
+/**
+ * One open transaction on the primary of one shard. Belongs to the thread that runs the work; not
+ * for sharing.
+ */
+public interface Transaction {
+  /** The connection that the transaction runs on. Committing or closing it is refused. */
+  Connection connection();
+
+  /** The name of the shard. */
+  String shard();
+
+  /**
+   * PostgreSQL's 64-bit transaction id ({@code xid8}). Asking the first time costs a round trip and
+   * assigns the id if no statement has yet.
+   */
+  long transactionId();
+
+  /** Adds a hook that is told how the transaction ends. */
+  void join(TransactionHook hook);
+}

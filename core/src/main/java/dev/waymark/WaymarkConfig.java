@@ -1,0 +1,224 @@
+package dev.waymark;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything an operator decides: the shard map, how to log in, and the settings. An immutable
+ * value, most often read from {@code waymark.yaml}. Printing it never shows a secret.
+ *
+ * @param map which shard owns which keys
+ * @param credentials the database user, the same on every node
+ * @param pool the connection pools
+ * @param calls what a call may take and see
+ * @param monitor how nodes are watched
+ * @param tokens how session tokens are printed and checked
+ * @param keys how keys appear in errors and logs
+ * @param redis the shared cache tier; empty to do without
+ */
+public record WaymarkConfig(
+    ShardMap map,
+    Credentials credentials,
+    Pool pool,
+    Calls calls,
+    Monitor monitor,
+    SessionTokenFormat tokens,
+    KeyRendering keys,
+    Optional<Redis> redis) {
+
+  /** Checks that every part is present. */
+  public WaymarkConfig {
+    Objects.requireNonNull(map, "map");
+    Objects.requireNonNull(credentials, "credentials");
+    Objects.requireNonNull(pool, "pool");
+    Objects.requireNonNull(calls, "calls");
+    Objects.requireNonNull(monitor, "monitor");
+    Objects.requireNonNull(tokens, "tokens");
+    Objects.requireNonNull(keys, "keys");
+    Objects.requireNonNull(redis, "redis");
+  }
+
+  /** The defaults for everything but the map and the log-in: no Redis, unsigned tokens. */
+  public static WaymarkConfig of(ShardMap map, Credentials credentials) {
+    return new WaymarkConfig(
+        map,
+        credentials,
+        Pool.defaults(),
+        Calls.defaults(),
+        Monitor.defaults(),
+        SessionTokenFormat.unsigned(),
+        KeyRendering.FINGERPRINT,
+        Optional.empty());
+  }
+
+  /**
+   * Reads a file; {@code ${NAME}} in it stands for environment variables.
+   *
+   * @throws ConfigurationException if the file cannot be read or anything in it is wrong; it lists
+   *     every problem
+   */
+  public static WaymarkConfig load(Path file) {
+    return ConfigReader.load(file, System::getenv);
+  }
+
+  /**
+   * Reads YAML text.
+   *
+   * @param fileName what problems call the text
+   * @param environment the value of an environment variable, or null
+   * @throws ConfigurationException if anything in it is wrong; it lists every problem
+   */
+  public static WaymarkConfig parse(
+      String yaml, String fileName, UnaryOperator<@Nullable String> environment) {
+    return ConfigReader.parse(yaml, fileName, environment);
+  }
+
+  /** These settings with other limits for calls. */
+  public WaymarkConfig withCalls(Calls calls) {
+    return new WaymarkConfig(map, credentials, pool, calls, monitor, tokens, keys, redis);
+  }
+
+  /** These settings with other pools. */
+  public WaymarkConfig withPool(Pool pool) {
+    return new WaymarkConfig(map, credentials, pool, calls, monitor, tokens, keys, redis);
+  }
+
+  /** These settings with another way of watching nodes. */
+  public WaymarkConfig withMonitor(Monitor monitor) {
+    return new WaymarkConfig(map, credentials, pool, calls, monitor, tokens, keys, redis);
+  }
+
+  /** These settings with another token format. */
+  public WaymarkConfig withTokens(SessionTokenFormat tokens) {
+    return new WaymarkConfig(map, credentials, pool, calls, monitor, tokens, keys, redis);
+  }
+
+  /** These settings with a shared cache tier. */
+  public WaymarkConfig withRedis(Redis redis) {
+    return new WaymarkConfig(
+        map, credentials, pool, calls, monitor, tokens, keys, Optional.of(redis));
+  }
+
+  /**
+   * The connection pools: two for each node, one for reads and, while it is the primary, one for
+   * writes.
+   *
+   * @param size connections in each pool, at least 1
+   * @param connectTimeout how long opening one connection may take, at least 250 ms
+   * @param acquireTimeout how long a call may wait for a connection of a pool, at least 250 ms
+   */
+  public record Pool(int size, Duration connectTimeout, Duration acquireTimeout) {
+    /** Checks each value. */
+    public Pool {
+      if (size < 1) {
+        throw new IllegalArgumentException("pool.size must be at least 1, not " + size);
+      }
+      atLeast("pool.connectTimeout", connectTimeout, Duration.ofMillis(250));
+      // HikariCP takes no shorter one.
+      atLeast("pool.acquireTimeout", acquireTimeout, Duration.ofMillis(250));
+    }
+
+    /** 10 connections; 1 second to open one, 1 second to wait for one. */
+    public static Pool defaults() {
+      return new Pool(10, Duration.ofSeconds(1), Duration.ofSeconds(1));
+    }
+  }
+
+  /**
+   * What a call may take and see.
+   *
+   * @param deadline how long a call may take in all: waiting, retries, and each answer of a server;
+   *     at least 1 ms
+   * @param consistency what a read sees if nothing else is said
+   */
+  public record Calls(Duration deadline, Consistency consistency) {
+    /** Checks each value. */
+    public Calls {
+      atLeast("calls.deadline", deadline, Duration.ofMillis(1));
+      Objects.requireNonNull(consistency, "consistency");
+    }
+
+    /** 10 seconds, session consistency. */
+    public static Calls defaults() {
+      return new Calls(Duration.ofSeconds(10), Consistency.session());
+    }
+  }
+
+  /**
+   * How nodes are watched.
+   *
+   * @param interval the pause between two looks at a node, at least 1 ms
+   * @param timeout how long a node may take to answer before it counts as down, at least 10 ms
+   */
+  public record Monitor(Duration interval, Duration timeout) {
+    /** Checks each value. */
+    public Monitor {
+      atLeast("monitor.interval", interval, Duration.ofMillis(1));
+      atLeast("monitor.timeout", timeout, Duration.ofMillis(10));
+    }
+
+    /** Every 50 ms, with 1 second to answer. */
+    public static Monitor defaults() {
+      return new Monitor(Duration.ofMillis(50), Duration.ofSeconds(1));
+    }
+  }
+
+  /**
+   * The Redis of the shared cache tier.
+   *
+   * @param url {@code redis://host:port}, or {@code rediss://} for TLS; without user and password
+   * @param credentials empty for a Redis that asks for none; an empty user means Redis' default
+   *     user
+   * @param trustStore a PKCS12 or JKS file with the certificates to trust over TLS; empty for the
+   *     platform's own
+   * @param timeout how long one command may take before the database is asked instead, at least 1
+   *     ms
+   * @param namespace the first part of every key, so that several services can share one Redis
+   */
+  public record Redis(
+      String url,
+      Optional<Credentials> credentials,
+      Optional<Path> trustStore,
+      Duration timeout,
+      String namespace) {
+    /** Checks each value. */
+    public Redis {
+      if (!url.matches("rediss?://[^/@?]+(:\\d+)?/?")) {
+        // The URL is not repeated here: a wrong one may well hold the password.
+        throw new IllegalArgumentException(
+            "redis.url must look like redis://host:6379 (or rediss:// for TLS), without user and"
+                + " password");
+      }
+      Objects.requireNonNull(credentials, "credentials");
+      Objects.requireNonNull(trustStore, "trustStore");
+      atLeast("redis.timeout", timeout, Duration.ofMillis(1));
+      if (!namespace.matches("[A-Za-z0-9_.-]{1,64}")) {
+        throw new IllegalArgumentException(
+            "redis.namespace must be 1 to 64 letters, digits, dots, dashes or underscores, not '"
+                + namespace
+                + "'");
+      }
+    }
+
+    /** A Redis that asks for no password, with 250 ms for a command. */
+    public static Redis at(String url) {
+      return new Redis(url, Optional.empty(), Optional.empty(), Duration.ofMillis(250), "waymark");
+    }
+  }
+
+  private static void atLeast(String setting, Duration value, Duration least) {
+    if (value.compareTo(least) < 0) {
+      throw new IllegalArgumentException(
+          setting
+              + " must be at least "
+              + least.toMillis()
+              + " ms, not "
+              + value.toMillis()
+              + " ms");
+    }
+  }
+}
