@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.UnaryOperator;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -73,7 +73,7 @@ public record WaymarkConfig(
    * @throws ConfigurationException if anything in it is wrong; it lists every problem
    */
   public static WaymarkConfig parse(
-      String yaml, String fileName, UnaryOperator<@Nullable String> environment) {
+      String yaml, String fileName, Function<String, @Nullable String> environment) {
     return ConfigReader.parse(yaml, fileName, environment);
   }
 
