@@ -1,0 +1,70 @@
+package dev.waymark.routing;
+
+import dev.waymark.WaymarkException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
+import org.jspecify.annotations.Nullable;
+
+/** Tells the failures of a node from the errors of a statement. */
+final class Failures {
+  private static final int DEEPEST_CAUSE = 16;
+
+  private Failures() {}
+
+  /** The first SQL exception in a chain of causes: frameworks wrap what they throw. */
+  static @Nullable SQLException sqlException(Throwable failure) {
+    Throwable cause = failure;
+    for (int depth = 0; cause != null && depth < DEEPEST_CAUSE; depth++) {
+      if (cause instanceof SQLException found) {
+        return found;
+      }
+      if (cause instanceof WaymarkException) {
+        // Another call's failure, perhaps of another shard: it says nothing about this node.
+        return null;
+      }
+      cause = cause.getCause();
+    }
+    return null;
+  }
+
+  /** Whether the node, not the statement, failed: it went away, is going, or is just starting. */
+  static boolean isOfNode(Throwable failure) {
+    SQLException sql = sqlException(failure);
+    if (sql == null) {
+      return false;
+    }
+    if (sql instanceof SQLTransientConnectionException) {
+      return true;
+    }
+    String state = sql.getSQLState();
+    return state != null && (state.startsWith("08") || state.startsWith("57P0"));
+  }
+
+  /**
+   * Whether the node went away under the work, as opposed to some other server that it talks to.
+   */
+  static boolean tookNodeAway(Throwable failure, Connection connection) {
+    try {
+      return isOfNode(failure) && connection.isClosed();
+    } catch (SQLException unclear) {
+      return true;
+    }
+  }
+
+  /** Whether a replica refused to write: the node is not, or no longer, the primary. */
+  static boolean isReadOnly(Throwable failure) {
+    SQLException sql = sqlException(failure);
+    return sql != null && "25006".equals(sql.getSQLState());
+  }
+
+  /**
+   * Whether trying again cannot help: the log-in is refused, the database does not exist, or what
+   * answers is no PostgreSQL.
+   */
+  static boolean isOfConfiguration(SQLException failure) {
+    String state = failure.getSQLState();
+    return state != null
+        && (state.startsWith("28") || state.equals("3D000") || state.equals("08P01"));
+  }
+}

@@ -1,0 +1,159 @@
+package dev.waymark.routing;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.HikariPoolMXBean;
+import dev.waymark.Credentials;
+import dev.waymark.Node;
+import dev.waymark.WaymarkConfig;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Properties;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The connection pools of one node: one for reads, whose sessions refuse to write, and one for
+ * writes, opened when the node first takes one. Two pools, so that neither kind of work can starve
+ * the other, and a read that strays to the primary is as read-only there as on a replica. Safe to
+ * share.
+ */
+final class NodePools implements AutoCloseable {
+  private final Node node;
+  private final WaymarkConfig config;
+  private final ReentrantLock opening = new ReentrantLock();
+  private volatile @Nullable HikariDataSource reads;
+  private volatile @Nullable HikariDataSource writes;
+  private boolean closed;
+
+  NodePools(Node node, WaymarkConfig config) {
+    this.node = node;
+    this.config = config;
+  }
+
+  Connection forReading() throws SQLException {
+    HikariDataSource pool = reads;
+    return (pool != null ? pool : openReads()).getConnection();
+  }
+
+  /** A connection with auto-commit off: a transaction begins with its first statement. */
+  Connection forWriting() throws SQLException {
+    HikariDataSource pool = writes;
+    Connection connection = (pool != null ? pool : openWrites()).getConnection();
+    try {
+      connection.setAutoCommit(false);
+      return connection;
+    } catch (SQLException failure) {
+      connection.close();
+      throw failure;
+    }
+  }
+
+  /** Lets go of every connection: those in use when they come back, the others at once. */
+  void evict() {
+    for (HikariDataSource pool : new HikariDataSource[] {reads, writes}) {
+      if (pool != null && pool.getHikariPoolMXBean() != null) {
+        pool.getHikariPoolMXBean().softEvictConnections();
+      }
+    }
+  }
+
+  /** How busy the pools are, for the end of an error. */
+  String describe() {
+    return "for reads " + describe(reads) + ", for writes " + describe(writes);
+  }
+
+  private static String describe(@Nullable HikariDataSource pool) {
+    HikariPoolMXBean state = pool == null ? null : pool.getHikariPoolMXBean();
+    return state == null
+        ? "(none yet)"
+        : "(active="
+            + state.getActiveConnections()
+            + ", idle="
+            + state.getIdleConnections()
+            + ", waiting="
+            + state.getThreadsAwaitingConnection()
+            + ")";
+  }
+
+  @Override
+  public void close() {
+    opening.lock();
+    try {
+      closed = true;
+      for (HikariDataSource pool : new HikariDataSource[] {reads, writes}) {
+        if (pool != null) {
+          pool.close();
+        }
+      }
+    } finally {
+      opening.unlock();
+    }
+  }
+
+  private HikariDataSource openReads() {
+    opening.lock();
+    try {
+      HikariDataSource pool = reads;
+      if (pool == null) {
+        // As a statement and not as a driver property, which a URL's own options would override.
+        reads = pool = open("reads", "SET default_transaction_read_only = on");
+      }
+      return pool;
+    } finally {
+      opening.unlock();
+    }
+  }
+
+  private HikariDataSource openWrites() {
+    opening.lock();
+    try {
+      HikariDataSource pool = writes;
+      if (pool == null) {
+        writes = pool = open("writes", null);
+      }
+      return pool;
+    } finally {
+      opening.unlock();
+    }
+  }
+
+  private HikariDataSource open(String use, @Nullable String firstStatement) {
+    if (closed) {
+      throw new IllegalStateException("The database is closed");
+    }
+    HikariConfig hikari = new HikariConfig();
+    hikari.setPoolName("waymark-" + node.name() + "-" + use);
+    hikari.setJdbcUrl(node.url());
+    hikari.setDataSourceProperties(
+        driverProperties(
+            config.credentials(), config.pool().connectTimeout(), config.calls().deadline()));
+    hikari.setMaximumPoolSize(config.pool().size());
+    hikari.setMinimumIdle(1);
+    hikari.setConnectionTimeout(config.pool().acquireTimeout().toMillis());
+    hikari.setValidationTimeout(Math.max(250, config.pool().connectTimeout().toMillis()));
+    // A node may be down when its pool opens; it is then simply not chosen.
+    hikari.setInitializationFailTimeout(-1);
+    hikari.setConnectionInitSql(firstStatement);
+    return new HikariDataSource(hikari);
+  }
+
+  /** What the driver is told, beside the URL's own parameters, which win. */
+  static Properties driverProperties(
+      Credentials credentials, Duration connectTimeout, Duration answerTimeout) {
+    Properties properties = new Properties();
+    properties.setProperty("user", credentials.user());
+    properties.setProperty("password", credentials.password());
+    properties.setProperty("ApplicationName", "waymark");
+    properties.setProperty("tcpKeepAlive", "true");
+    properties.setProperty("connectTimeout", wholeSeconds(connectTimeout));
+    properties.setProperty("socketTimeout", wholeSeconds(answerTimeout));
+    return properties;
+  }
+
+  /** The driver counts in seconds, and takes zero for no limit at all. */
+  private static String wholeSeconds(Duration duration) {
+    return Long.toString(Math.max(1, (duration.toMillis() + 999) / 1000));
+  }
+}

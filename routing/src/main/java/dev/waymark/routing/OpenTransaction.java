@@ -1,0 +1,185 @@
+package dev.waymark.routing;
+
+import dev.waymark.LogPosition;
+import dev.waymark.Outcome;
+import dev.waymark.Transaction;
+import dev.waymark.TransactionHook;
+import dev.waymark.WaymarkException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.postgresql.core.BaseConnection;
+import org.postgresql.core.TransactionState;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The transaction of one write: its hooks, and the one place that commits. */
+final class OpenTransaction implements Transaction {
+  private static final Logger log = LoggerFactory.getLogger(ShardedDatabase.class);
+
+  /**
+   * One round trip: the position is read right after the commit, so it lies at or after the commit
+   * record; the insert position, because with synchronous_commit = off the record may not have been
+   * written out yet. The file's name begins with the timeline.
+   */
+  private static final String COMMIT =
+      "COMMIT; SELECT lsn, left(pg_walfile_name(lsn), 8) FROM pg_current_wal_insert_lsn() AS lsn";
+
+  private static final Set<String> OURS =
+      Set.of("commit", "rollback", "close", "abort", "setAutoCommit");
+
+  private final String shard;
+  private final long systemId;
+  private final Connection connection;
+  private final Connection guarded;
+  private final List<TransactionHook> hooks = new ArrayList<>();
+  private long transactionId;
+
+  OpenTransaction(String shard, long systemId, Connection connection) {
+    this.shard = shard;
+    this.systemId = systemId;
+    this.connection = connection;
+    this.guarded = guarded(connection);
+  }
+
+  @Override
+  public Connection connection() {
+    return guarded;
+  }
+
+  @Override
+  public String shard() {
+    return shard;
+  }
+
+  @Override
+  public long transactionId() {
+    if (transactionId == 0) {
+      try (Statement statement = connection.createStatement();
+          ResultSet answer = statement.executeQuery("SELECT pg_current_xact_id()::text")) {
+        answer.next();
+        transactionId = Long.parseUnsignedLong(answer.getString(1));
+      } catch (SQLException failure) {
+        throw new WaymarkException(
+            "Shard "
+                + shard
+                + " gave no transaction id. "
+                + Outcome.REJECTED.sentence()
+                + "; the transaction is rolled back.",
+            Outcome.REJECTED,
+            failure);
+      }
+    }
+    return transactionId;
+  }
+
+  @Override
+  public void join(TransactionHook hook) {
+    hooks.add(hook);
+  }
+
+  void beforeCommit() {
+    // By index: a hook may add another one.
+    for (int i = 0; i < hooks.size(); i++) {
+      try {
+        hooks.get(i).beforeCommit(this);
+      } catch (RuntimeException refusal) {
+        throw refusal;
+      } catch (Exception refusal) {
+        throw new WaymarkException(
+            "A hook refused the commit on shard "
+                + shard
+                + ": "
+                + refusal.getMessage()
+                + ". "
+                + Outcome.REJECTED.sentence()
+                + ".",
+            Outcome.REJECTED,
+            refusal);
+      }
+    }
+  }
+
+  /** Commits and returns a position at or after the commit. */
+  LogPosition commit() throws SQLException {
+    // PostgreSQL answers COMMIT of a failed transaction by rolling back, without an error.
+    if (connection.unwrap(BaseConnection.class).getTransactionState() == TransactionState.FAILED) {
+      throw new SQLException("a statement had failed and the work swallowed its error", "25P02");
+    }
+    try (PreparedStatement statement = connection.prepareStatement(COMMIT)) {
+      statement.execute();
+      statement.getMoreResults();
+      try (ResultSet answer = statement.getResultSet()) {
+        answer.next();
+        return new LogPosition(
+            systemId,
+            Integer.parseUnsignedInt(answer.getString(2), 16),
+            LogPosition.parseLsn(answer.getString(1)));
+      }
+    }
+  }
+
+  void rollback() {
+    try {
+      connection.rollback();
+    } catch (SQLException lost) {
+      // The server rolls back what loses its connection.
+      log.debug("The connection to {} was lost while rolling back", shard, lost);
+    }
+  }
+
+  void afterCommit(LogPosition position) {
+    for (TransactionHook hook : hooks) {
+      tell(() -> hook.afterCommit(position));
+    }
+  }
+
+  void afterRollback() {
+    for (TransactionHook hook : hooks) {
+      tell(hook::afterRollback);
+    }
+  }
+
+  void outcomeUnknown() {
+    for (TransactionHook hook : hooks) {
+      tell(hook::outcomeUnknown);
+    }
+  }
+
+  /** The transaction is over whatever a hook does: its failure is told, and stops no other hook. */
+  private void tell(Runnable hook) {
+    try {
+      hook.run();
+    } catch (RuntimeException failure) {
+      log.warn("A hook failed after a transaction on {} had ended", shard, failure);
+    }
+  }
+
+  private static Connection guarded(Connection connection) {
+    return (Connection)
+        Proxy.newProxyInstance(
+            OpenTransaction.class.getClassLoader(),
+            new Class<?>[] {Connection.class},
+            (proxy, method, arguments) -> {
+              if (OURS.contains(method.getName())) {
+                throw new SQLException(
+                    "Waymark ends the transaction when the work returns or throws; "
+                        + method.getName()
+                        + "() is not for the work to call",
+                    "2D000");
+              }
+              try {
+                return method.invoke(connection, arguments);
+              } catch (InvocationTargetException failure) {
+                throw failure.getTargetException();
+              }
+            });
+  }
+}

@@ -1,0 +1,54 @@
+package dev.waymark.routing;
+
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.UnaryOperator;
+
+/**
+ * The current view of one shard. Reading it is one volatile load; changing it is serialised, so no
+ * observation is lost to another. Safe to share.
+ */
+final class ShardState {
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private volatile ShardView view;
+
+  ShardState(ShardView first) {
+    view = first;
+  }
+
+  ShardView view() {
+    return view;
+  }
+
+  void update(UnaryOperator<ShardView> change) {
+    lock.lock();
+    try {
+      view = change.apply(view);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Waits until the view is another one than {@code seen}.
+   *
+   * @return false if it still is {@code seen} after {@code nanos}
+   */
+  boolean awaitOther(ShardView seen, long nanos) throws InterruptedException {
+    long left = nanos;
+    lock.lockInterruptibly();
+    try {
+      while (view == seen) {
+        if (left <= 0) {
+          return false;
+        }
+        left = changed.awaitNanos(left);
+      }
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+}
