@@ -1,0 +1,73 @@
+package dev.waymark.testkit;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+
+/** The static Redis binary as a process of this machine. It keeps nothing on disk. */
+final class LocalRedis extends LocalServer {
+
+  private final Path program;
+  private final Path data;
+
+  LocalRedis(LocalBackend backend, String name, Path program) {
+    super(backend, name);
+    this.program = program;
+    this.data = backend.directory().resolve(name);
+    try {
+      Files.createDirectory(data);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  String title() {
+    return "Redis";
+  }
+
+  @Override
+  String quickEnd() {
+    return "KILL";
+  }
+
+  @Override
+  String orderlyEnd() {
+    return "TERM";
+  }
+
+  @Override
+  void prepare() {}
+
+  @Override
+  List<String> command() {
+    return List.of(
+        program.toString(),
+        "--bind",
+        address().host(),
+        "--port",
+        Integer.toString(address().port()),
+        "--dir",
+        data.toString(),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--daemonize",
+        "no");
+  }
+
+  @Override
+  boolean isReady(long pid) {
+    try {
+      // The pid, because another cluster's Redis could sit on a port that was taken meanwhile.
+      return RedisCommand.send(address(), Duration.ofSeconds(2), "INFO server")
+          .contains("process_id:" + pid + "\r");
+    } catch (IOException e) {
+      return false;
+    }
+  }
+}
