@@ -4,7 +4,8 @@ package dev.waymark;
  * A half-open range of sharding keys: {@code from} belongs to it, {@code to} does not.
  *
  * <p>{@link Long#MAX_VALUE} is never a key, so that a range without an upper end is {@code [from,
- * Long.MAX_VALUE)} and needs no special case anywhere. In files it is written {@code to: max}.
+ * Long.MAX_VALUE)} and needs no special case anywhere. In files it is written {@code to: max}, and
+ * {@link Long#MIN_VALUE} is written {@code from: min}.
  *
  * @param from the first key of the range
  * @param to the first key after the range; greater than {@code from}
@@ -42,6 +43,10 @@ public record KeyRange(long from, long to) implements Comparable<KeyRange> {
   }
 
   private static String text(long from, long to) {
-    return "[" + from + ", " + (to == Long.MAX_VALUE ? "max" : to) + ")";
+    return "["
+        + (from == Long.MIN_VALUE ? "min" : from)
+        + ", "
+        + (to == Long.MAX_VALUE ? "max" : to)
+        + ")";
   }
 }

@@ -32,11 +32,18 @@ public record LogPosition(long systemId, int timeline, long lsn) {
   /** The number that PostgreSQL prints as {@code 16/B374D848}. */
   public static long parseLsn(String text) {
     int slash = text.indexOf('/');
-    if (slash < 0) {
+    if (slash < 1 || slash > 8 || text.length() - slash < 2 || text.length() - slash > 9) {
       throw new IllegalArgumentException("Not a log sequence number: " + text);
     }
-    return Long.parseUnsignedLong(text.substring(0, slash), 16) << 32
-        | Long.parseUnsignedLong(text.substring(slash + 1), 16);
+    // Both halves have at most eight digits, so that neither can spill into the other; a sign,
+    // which
+    // the platform's parser would take, leaves fewer digits and does no harm.
+    try {
+      return Long.parseUnsignedLong(text, 0, slash, 16) << 32
+          | Long.parseUnsignedLong(text, slash + 1, text.length(), 16);
+    } catch (NumberFormatException notHexadecimal) {
+      throw new IllegalArgumentException("Not a log sequence number: " + text, notHexadecimal);
+    }
   }
 
   /** An LSN the way PostgreSQL prints it, such as {@code 16/B374D848}. */

@@ -63,7 +63,7 @@ public sealed interface MapFault {
   record Overlap(int first, int second, KeyRange keys) implements MapFault {
     @Override
     public String message() {
-      return "two ranges own the keys " + keys + "; let this one start at " + keys.to();
+      return "two ranges own the keys " + keys + "; let only one of them own these";
     }
   }
 }

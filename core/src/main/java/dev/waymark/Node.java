@@ -1,6 +1,8 @@
 package dev.waymark;
 
 import java.util.Objects;
+import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * One PostgreSQL server of a shard, as configured. A node carries no role: whether it is the
@@ -12,38 +14,67 @@ import java.util.Objects;
  */
 public record Node(String name, String url) {
   private static final String PREFIX = "jdbc:postgresql:";
+  private static final Pattern CREDENTIALS = Pattern.compile("(?i)[?&](user|password)=");
 
   /** Checks that the URL is one of PostgreSQL's and holds no password. */
   public Node {
     Objects.requireNonNull(name, "name");
+    faultOf(url)
+        .ifPresent(
+            fault -> {
+              throw new IllegalArgumentException("The URL of node " + name + " " + fault);
+            });
+  }
+
+  /**
+   * What is wrong with a URL, to follow the words "The URL"; empty if nothing is. The URL is not
+   * repeated: a wrong one may well hold the password.
+   */
+  static Optional<String> faultOf(String url) {
     if (!url.startsWith(PREFIX)) {
-      throw new IllegalArgumentException(
-          "The URL of node " + name + " must start with " + PREFIX + "//");
+      return Optional.of("must start with " + PREFIX + "//");
     }
-    if (url.matches("(?i).*[?&](user|password)=.*") || url.matches("jdbc:postgresql://[^/?]*@.*")) {
-      // The URL is not repeated here: it would carry the password into the log.
-      throw new IllegalArgumentException(
-          "The URL of node " + name + " holds credentials; write them under 'credentials'");
+    String target = url.substring(PREFIX.length()).split("\\?", 2)[0];
+    if (target.contains("@") || CREDENTIALS.matcher(url).find()) {
+      return Optional.of("holds credentials; write them under 'credentials'");
     }
+    String authority = authority(url);
+    if (authority.contains(",")) {
+      return Optional.of("names several servers; write one node for each");
+    }
+    String port = authority.substring(authority.lastIndexOf(']') + 1);
+    if (!port.matches("[^:]*(:[0-9]{1,5})?")) {
+      return Optional.of(
+          "has a port that is not a number; write host:5432, and an IPv6 address as [::1]:5432");
+    }
+    return Optional.empty();
   }
 
   /** A node named after the host and port of its URL. */
   public static Node at(String url) {
+    // Before the name is taken from the URL: the message would show what stands in the host's
+    // place.
+    faultOf(url)
+        .ifPresent(
+            fault -> {
+              throw new IllegalArgumentException("The URL of a node " + fault);
+            });
     return new Node(address(url), url);
   }
 
   /** Host and port of a {@code jdbc:postgresql:} URL, with PostgreSQL's own defaults filled in. */
   public static String address(String url) {
-    String rest = url.startsWith(PREFIX) ? url.substring(PREFIX.length()) : url;
-    if (!rest.startsWith("//")) {
-      return "localhost:5432";
-    }
-    String authority = rest.substring(2).split("[/?]", 2)[0];
+    String authority = authority(url);
     if (authority.isEmpty()) {
       return "localhost:5432";
     }
     boolean hasPort = authority.lastIndexOf(':') > authority.lastIndexOf(']');
     return hasPort ? authority : authority + ":5432";
+  }
+
+  private static String authority(String url) {
+    String rest = url.startsWith(PREFIX) ? url.substring(PREFIX.length()) : url;
+    return rest.startsWith("//") ? rest.substring(2).split("[/?]", 2)[0] : "";
   }
 
   @Override

@@ -64,7 +64,11 @@ public final class SessionTokenFormat {
     byte[] seal = seal(payload.array());
     byte[] all = Arrays.copyOf(payload.array(), payload.capacity() + seal.length);
     System.arraycopy(seal, 0, all, payload.capacity(), seal.length);
-    return prefix() + Base64.getUrlEncoder().withoutPadding().encodeToString(all);
+    return prefix() + encode(all);
+  }
+
+  private static String encode(byte[] bytes) {
+    return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
   }
 
   /**
@@ -87,6 +91,11 @@ public final class SessionTokenFormat {
     try {
       all = Base64.getUrlDecoder().decode(text.substring(prefix().length()));
     } catch (IllegalArgumentException notBase64) {
+      throw new InvalidSessionTokenException("it is not base64url text");
+    }
+    // The decoder ignores padding and the unused bits of the last character, so that several texts
+    // would stand for one token.
+    if (!text.equals(prefix() + encode(all))) {
       throw new InvalidSessionTokenException("it is not base64url text");
     }
     int sealBytes = secret == null ? CHECKSUM_BYTES : SIGNATURE_BYTES;

@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
@@ -96,7 +97,9 @@ public final class ShardMap {
       for (int n = 0; n < shards.get(s).nodes().size(); n++) {
         Node node = shards.get(s).nodes().get(n);
         String address = Node.address(node.url());
-        int[] sameServer = servers.putIfAbsent(address, new int[] {s, n});
+        // Host names know no upper and lower case.
+        String server = address.toLowerCase(Locale.ROOT);
+        int[] sameServer = servers.putIfAbsent(server, new int[] {s, n});
         int[] sameName = nodes.putIfAbsent(node.name(), new int[] {s, n});
         if (sameServer != null) {
           faults.add(new MapFault.DuplicateServer(sameServer[0], sameServer[1], s, n, address));

@@ -1,0 +1,44 @@
+package dev.waymark;
+
+import java.util.List;
+
+/**
+ * The settings that each kind of map in {@code waymark.yaml} may hold: what the reader refuses the
+ * unknown by, and what the tests hold the JSON Schema and the settings page against.
+ */
+enum ConfigSection {
+  ROOT(
+      "version",
+      "tables",
+      "shards",
+      "ranges",
+      "credentials",
+      "pool",
+      "calls",
+      "monitor",
+      "session",
+      "errors",
+      "redis"),
+  TABLE("key", "broadcast"),
+  SHARD("nodes"),
+  NODE("url", "name"),
+  RANGE("from", "to", "shard"),
+  CREDENTIALS("user", "password"),
+  POOL("size", "connectTimeout", "acquireTimeout"),
+  CALLS("deadline", "consistency"),
+  MONITOR("interval", "timeout"),
+  SESSION("secret"),
+  ERRORS("keys"),
+  REDIS("url", "user", "password", "trustStore", "timeout", "namespace");
+
+  @SuppressWarnings("ImmutableEnumChecker") // made by List.of
+  private final List<String> settings;
+
+  ConfigSection(String... settings) {
+    this.settings = List.of(settings);
+  }
+
+  List<String> settings() {
+    return settings;
+  }
+}

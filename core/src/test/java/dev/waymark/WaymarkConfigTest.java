@@ -1,0 +1,125 @@
+package dev.waymark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+
+class WaymarkConfigTest {
+  private static final Duration SECOND = Duration.ofSeconds(1);
+  private static final Duration SHORT = Duration.ofMillis(249);
+
+  private final ShardMap map =
+      ShardMap.of(
+          7,
+          List.of(ShardMapTest.shard("shard-1", "pg1")),
+          List.of(ShardMapTest.range(1, 2, "shard-1")),
+          List.of());
+
+  @Test
+  void defaultsArePinned() {
+    WaymarkConfig config = WaymarkConfig.of(map, new Credentials("app", ""));
+
+    assertThat(config.pool()).isEqualTo(new WaymarkConfig.Pool(10, SECOND, SECOND));
+    assertThat(config.calls())
+        .isEqualTo(new WaymarkConfig.Calls(Duration.ofSeconds(10), Consistency.session()));
+    assertThat(config.monitor())
+        .isEqualTo(new WaymarkConfig.Monitor(Duration.ofMillis(50), SECOND));
+    assertThat(config.tokens()).hasToString("SessionTokenFormat[unsigned]");
+    assertThat(config.keys()).isEqualTo(KeyRendering.FINGERPRINT);
+    assertThat(config.redis()).isEmpty();
+    assertThat(WaymarkConfig.Redis.at("redis://cache:6379"))
+        .isEqualTo(
+            new WaymarkConfig.Redis(
+                "redis://cache:6379",
+                Optional.empty(),
+                Optional.empty(),
+                Duration.ofMillis(250),
+                "waymark"));
+  }
+
+  @Test
+  void printingNeverShowsASecret() {
+    WaymarkConfig config =
+        WaymarkConfig.of(map, new Credentials("app", "hunter2"))
+            .withTokens(SessionTokenFormat.signedWith("hunter2hunter2hunter2"))
+            .withRedis(
+                new WaymarkConfig.Redis(
+                    "rediss://cache:6379",
+                    Optional.of(new Credentials("", "hunter2")),
+                    Optional.of(Path.of("trust.p12")),
+                    SECOND,
+                    "waymark"));
+
+    assertThat(config.toString()).doesNotContain("hunter2");
+    assertThat(config.credentials()).hasToString("Credentials[user=app, password=(hidden)]");
+    assertThat(config.redis().orElseThrow())
+        .hasToString(
+            "Redis[url=rediss://cache:6379, credentials=Optional[Credentials[user=,"
+                + " password=(hidden)]], trustStore=Optional[trust.p12], timeout=PT1S,"
+                + " namespace=waymark]");
+  }
+
+  @Test
+  void eachWithChangesOnePart() {
+    WaymarkConfig plain = WaymarkConfig.of(map, new Credentials("app", ""));
+    WaymarkConfig.Pool pool = new WaymarkConfig.Pool(1, SECOND, SECOND);
+    WaymarkConfig.Calls calls = new WaymarkConfig.Calls(SECOND, Consistency.strong());
+    WaymarkConfig.Monitor monitor = new WaymarkConfig.Monitor(SECOND, SECOND);
+
+    assertThat(plain.withPool(pool).pool()).isEqualTo(pool);
+    assertThat(plain.withPool(pool).withPool(plain.pool())).isEqualTo(plain);
+    assertThat(plain.withCalls(calls).calls()).isEqualTo(calls);
+    assertThat(plain.withCalls(calls).withCalls(plain.calls())).isEqualTo(plain);
+    assertThat(plain.withMonitor(monitor).monitor()).isEqualTo(monitor);
+    assertThat(plain.withMonitor(monitor).withMonitor(plain.monitor())).isEqualTo(plain);
+  }
+
+  @Test
+  void valuesThatCannotWorkAreRefusedWithTheSettingAndTheValue() {
+    assertRefused(
+        () -> new WaymarkConfig.Pool(0, SECOND, SECOND), "pool.size must be at least 1, not 0");
+    assertRefused(
+        () -> new WaymarkConfig.Pool(1, SHORT, SECOND),
+        "pool.connectTimeout must be at least 250 ms, not 249 ms");
+    assertRefused(
+        () -> new WaymarkConfig.Pool(1, SECOND, SHORT),
+        "pool.acquireTimeout must be at least 250 ms, not 249 ms");
+    assertRefused(
+        () -> new WaymarkConfig.Calls(Duration.ZERO, Consistency.session()),
+        "calls.deadline must be at least 1 ms, not 0 ms");
+    assertRefused(
+        () -> new WaymarkConfig.Monitor(Duration.ZERO, SECOND),
+        "monitor.interval must be at least 1 ms, not 0 ms");
+    assertRefused(
+        () -> new WaymarkConfig.Monitor(SECOND, Duration.ofMillis(9)),
+        "monitor.timeout must be at least 10 ms, not 9 ms");
+    assertRefused(
+        () -> redis("redis://cache", "a b"),
+        "redis.namespace must be 1 to 64 letters, digits, dots, dashes or underscores, not 'a b'");
+  }
+
+  @Test
+  void redisUrlWithCredentialsIsRefusedAndNotRepeated() {
+    for (String url :
+        List.of("redis://:hunter2@cache", "http://cache", "redis://", "redis:cache")) {
+      assertRefused(
+          () -> redis(url, "waymark"),
+          "redis.url must look like redis://host:6379 (or rediss:// for TLS), without user and"
+              + " password");
+    }
+  }
+
+  private static WaymarkConfig.Redis redis(String url, String namespace) {
+    return new WaymarkConfig.Redis(url, Optional.empty(), Optional.empty(), SECOND, namespace);
+  }
+
+  private static void assertRefused(ThrowingCallable call, String message) {
+    assertThatThrownBy(call).isInstanceOf(IllegalArgumentException.class).hasMessage(message);
+  }
+}
