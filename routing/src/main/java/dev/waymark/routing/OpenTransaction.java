@@ -85,7 +85,8 @@ final class OpenTransaction implements Transaction {
     hooks.add(hook);
   }
 
-  void beforeCommit() {
+  void beforeCommit() throws SQLException {
+    refuseIfFailed();
     // By index: a hook may add another one.
     for (int i = 0; i < hooks.size(); i++) {
       try {
@@ -107,12 +108,17 @@ final class OpenTransaction implements Transaction {
     }
   }
 
-  /** Commits and returns a position at or after the commit. */
-  LogPosition commit() throws SQLException {
-    // PostgreSQL answers COMMIT of a failed transaction by rolling back, without an error.
-    if (connection.unwrap(BaseConnection.class).getTransactionState() == TransactionState.FAILED) {
+  /** PostgreSQL answers COMMIT of a failed transaction by rolling back, without an error. */
+  private void refuseIfFailed() throws SQLException {
+    BaseConnection server = connection.unwrap(BaseConnection.class);
+    if (server.getTransactionState() == TransactionState.FAILED) {
       throw new SQLException("a statement had failed and the work swallowed its error", "25P02");
     }
+  }
+
+  /** Commits and returns a position at or after the commit. */
+  LogPosition commit() throws SQLException {
+    refuseIfFailed();
     try (PreparedStatement statement = connection.prepareStatement(COMMIT)) {
       statement.execute();
       statement.getMoreResults();

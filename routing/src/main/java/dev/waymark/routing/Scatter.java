@@ -62,8 +62,8 @@ public final class Scatter<T> {
     return new Scatter<>(answers);
   }
 
-  /** What a question throws is an X, a runtime exception or an error. */
-  @SuppressWarnings("unchecked")
+  /** What a question throws is an X, a runtime exception or an error: the cast cannot go wrong. */
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
   private static <X extends Exception> X thrown(Throwable failure) {
     if (failure instanceof Error error) {
       throw error;

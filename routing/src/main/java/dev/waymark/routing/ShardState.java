@@ -36,6 +36,7 @@ final class ShardState {
    *
    * @return false if it still is {@code seen} after {@code nanos}
    */
+  @SuppressWarnings("ReferenceEquality") // A new observation is news even if it says the same.
   boolean awaitOther(ShardView seen, long nanos) throws InterruptedException {
     long left = nanos;
     lock.lockInterruptibly();

@@ -49,6 +49,11 @@ public final class ShardedDatabase implements AutoCloseable {
   private final List<LiveShard> shards;
   private final LongSupplier nanoClock;
   private final ExecutorService fanOut;
+
+  /**
+   * One for each database and not static: two databases in one process have sessions of their own.
+   */
+  @SuppressWarnings("ThreadLocalUsage")
   private final ThreadLocal<@Nullable Session> bound = new ThreadLocal<>();
 
   /** The session of every thread that has bound none: covers all that such threads have written. */
@@ -276,27 +281,40 @@ public final class ShardedDatabase implements AutoCloseable {
     T value;
     try {
       value = work.run(transaction);
-      transaction.beforeCommit();
     } catch (Throwable failure) {
-      transaction.rollback();
-      transaction.afterRollback();
+      rollback(transaction);
       if (Failures.tookNodeAway(failure, writer.connection()) || Failures.isReadOnly(failure)) {
         shard.suspect(writer.primary(), failure);
         throw lost(shard, writer, Outcome.REJECTED, key, deadline, failure);
       }
       throw failure;
     }
-    LogPosition position;
+    LogPosition position = commit(shard, writer, transaction, key, deadline);
+    wrote(shard, currentSession(), key, position);
+    transaction.afterCommit(position);
+    return value;
+  }
+
+  private LogPosition commit(
+      LiveShard shard,
+      Writer writer,
+      OpenTransaction transaction,
+      @Nullable Long key,
+      Deadline deadline) {
+    boolean sent = false;
     try {
-      position = transaction.commit();
+      transaction.beforeCommit();
+      sent = true;
+      return transaction.commit();
     } catch (SQLException failure) {
       if (Failures.isOfNode(failure)) {
         shard.suspect(writer.primary(), failure);
-        transaction.outcomeUnknown();
-        throw lost(shard, writer, Outcome.UNKNOWN, key, deadline, failure);
+        if (sent) {
+          transaction.outcomeUnknown();
+          throw lost(shard, writer, Outcome.UNKNOWN, key, deadline, failure);
+        }
       }
-      transaction.rollback();
-      transaction.afterRollback();
+      rollback(transaction);
       throw new WaymarkException(
           "Shard "
               + shard.name()
@@ -309,10 +327,15 @@ public final class ShardedDatabase implements AutoCloseable {
               + ".",
           Outcome.REJECTED,
           failure);
+    } catch (RuntimeException | Error refusal) {
+      rollback(transaction);
+      throw refusal;
     }
-    wrote(shard, currentSession(), key, position);
-    transaction.afterCommit(position);
-    return value;
+  }
+
+  private static void rollback(OpenTransaction transaction) {
+    transaction.rollback();
+    transaction.afterRollback();
   }
 
   /** Makes a write known to whoever must not miss it, before its caller hears of it. */

@@ -1,0 +1,369 @@
+package dev.waymark.routing;
+
+import static dev.waymark.routing.Clusters.count;
+import static dev.waymark.routing.Clusters.name;
+import static dev.waymark.routing.Clusters.save;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.awaitility.Awaitility.await;
+
+import dev.waymark.ConfigurationException;
+import dev.waymark.Consistency;
+import dev.waymark.Credentials;
+import dev.waymark.Outcome;
+import dev.waymark.Role;
+import dev.waymark.Route.Reason;
+import dev.waymark.Shard;
+import dev.waymark.ShardMap;
+import dev.waymark.TransactionHook;
+import dev.waymark.UnavailableException;
+import dev.waymark.WaymarkConfig;
+import dev.waymark.testkit.PostgresServer;
+import dev.waymark.testkit.ShardServers;
+import dev.waymark.testkit.TcpProxy;
+import dev.waymark.testkit.TestCluster;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What holds while servers fail: one shard of a primary and two replicas, anew for each test. */
+class NodeFaultsIT {
+  private TestCluster cluster;
+  private ShardServers shard;
+
+  @BeforeEach
+  void start() throws SQLException {
+    cluster = TestCluster.builder().shards(1).replicas(2).start();
+    shard = cluster.shard(0);
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
+      Clusters.createSchema(cluster, database);
+      database.write(7, connection -> save(connection, 7, "first"));
+    }
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(shard.replicas())
+                    .allMatch(replica -> count(replica, "SELECT count(*) FROM users") == 1));
+  }
+
+  @AfterEach
+  void stop() {
+    cluster.close();
+  }
+
+  @Test
+  void killingAReplicaUnderLoadFailsNoRead() throws Exception {
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
+      PostgresServer victim = shard.replicas().get(0);
+      Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+      AtomicLong reads = new AtomicLong();
+      AtomicBoolean done = new AtomicBoolean();
+      List<Thread> readers = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        Thread reader =
+            new Thread(
+                () -> {
+                  while (!done.get()) {
+                    try {
+                      String value = database.<String, SQLException>read(7, c -> name(c, 7));
+                      if (!"first".equals(value)) {
+                        failures.add(new AssertionError("read " + value));
+                      }
+                      reads.incrementAndGet();
+                    } catch (Exception | AssertionError failure) {
+                      failures.add(failure);
+                    }
+                  }
+                });
+        reader.start();
+        readers.add(reader);
+      }
+
+      await().until(() -> reads.get() > 500);
+      victim.kill();
+      long whenKilled = reads.get();
+      await().until(() -> reads.get() > whenKilled + 500);
+      await().until(() -> trouble(database, victim) != null);
+      victim.start();
+      await().until(() -> trouble(database, victim) == null);
+      long whenBack = reads.get();
+      await().until(() -> reads.get() > whenBack + 500);
+      done.set(true);
+      for (Thread reader : readers) {
+        reader.join();
+      }
+
+      assertThat(failures).isEmpty();
+    }
+  }
+
+  @Test
+  void aReplicaThatIsDownAtTheStartIsTakenInWhenItComesUp() throws SQLException {
+    List<PostgresServer> replicas = shard.replicas();
+    replicas.forEach(PostgresServer::stop);
+
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
+      assertThat(database.explain(7).reason()).isEqualTo(Reason.NO_REPLICA_IS_UP);
+      assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("first");
+
+      replicas.forEach(PostgresServer::start);
+      await()
+          .untilAsserted(
+              () -> assertThat(database.explain(7).reason()).isEqualTo(Reason.REPLICA_IS_FRESH));
+    }
+  }
+
+  @Test
+  void withoutAPrimaryReadsWorkAndWritesSayThatNothingWasSent() throws SQLException {
+    PostgresServer primary = shard.primary();
+    primary.stop();
+
+    try (ShardedDatabase database =
+        ShardedDatabase.open(
+            Clusters.config(cluster)
+                .withCalls(
+                    new WaymarkConfig.Calls(Duration.ofMillis(500), Consistency.session())))) {
+      assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("first");
+
+      UnavailableException refused =
+          (UnavailableException)
+              catchThrowable(() -> database.write(7, connection -> save(connection, 7, "no")));
+      assertThat(refused.outcome()).isEqualTo(Outcome.NOT_SENT);
+      assertThat(refused.shard()).isEqualTo("shard-1");
+      assertThat(refused.getMessage())
+          .startsWith("Shard shard-1 had no primary to write to for key #")
+          .contains(primary.name() + " is not up: ")
+          .endsWith("Nothing was sent, so the call may be repeated.");
+    }
+  }
+
+  @Test
+  void aWriteThatWasNotSentWaitsForTheNewPrimary() throws Exception {
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
+      PostgresServer old = shard.primary();
+      PostgresServer heir = shard.replicas().get(0);
+      PostgresServer other = shard.replicas().get(1);
+      Session session = database.newSession();
+      try (Session.Binding bound = session.bind()) {
+        database.write(7, connection -> save(connection, 7, "before"));
+        await()
+            .untilAsserted(
+                () ->
+                    assertThat(count(heir, "SELECT count(*) FROM users WHERE name = 'before'"))
+                        .isEqualTo(1));
+        old.kill();
+        await().until(() -> trouble(database, old) != null);
+        Thread promotion = new Thread(heir::promote);
+        promotion.start();
+
+        database.write(8, connection -> save(connection, 8, "after"));
+
+        promotion.join();
+        assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("before");
+        assertThat(database.<String, SQLException>read(8, c -> name(c, 8))).isEqualTo("after");
+        assertThat(role(database, heir)).isEqualTo(Role.PRIMARY);
+
+        other.follow(heir);
+        old.rejoin(heir);
+        // The token was begun on the old timeline; replicas of the new one honour it.
+        await()
+            .untilAsserted(
+                () -> assertThat(database.explain(7).reason()).isEqualTo(Reason.REPLICA_IS_FRESH));
+        await().untilAsserted(() -> assertThat(role(database, old)).isEqualTo(Role.REPLICA));
+      }
+    }
+  }
+
+  @Test
+  void aLostAnswerToCommitIsReportedAsUnknown() throws SQLException {
+    PostgresServer primary = shard.primary();
+    try (TcpProxy proxy = TcpProxy.to(primary.host(), primary.port());
+        ShardedDatabase database =
+            ShardedDatabase.open(
+                Clusters.config(
+                    cluster,
+                    server ->
+                        server == primary
+                            ? server.url().replace(":" + server.port(), ":" + proxy.port())
+                            : server.url()))) {
+      List<String> told = new ArrayList<>();
+
+      Throwable failure =
+          catchThrowable(
+              () ->
+                  database.transaction(
+                      9,
+                      transaction -> {
+                        transaction.join(
+                            new TransactionHook() {
+                              @Override
+                              public void outcomeUnknown() {
+                                told.add("unknown");
+                              }
+                            });
+                        save(transaction.connection(), 9, "perhaps");
+                        proxy.cutNextAnswerContaining("COMMIT");
+                        return 0;
+                      }));
+
+      assertThat(failure).isInstanceOf(UnavailableException.class);
+      assertThat(((UnavailableException) failure).outcome()).isEqualTo(Outcome.UNKNOWN);
+      assertThat(failure)
+          .hasMessageEndingWith(
+              "Whether the transaction was committed is unknown; look before repeating it.");
+      assertThat(told).containsExactly("unknown");
+      assertThat(count(primary, "SELECT count(*) FROM users WHERE id = 9")).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aPrimaryThatDiesUnderAWriteHasWrittenNothing() {
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
+      PostgresServer primary = shard.primary();
+
+      Throwable failure =
+          catchThrowable(
+              () ->
+                  database.write(
+                      9,
+                      connection -> {
+                        save(connection, 9, "never");
+                        primary.kill();
+                        return save(connection, 9, "never");
+                      }));
+
+      assertThat(failure).isInstanceOf(UnavailableException.class);
+      assertThat(((UnavailableException) failure).outcome()).isEqualTo(Outcome.REJECTED);
+      primary.start();
+      assertThat(count(primary, "SELECT count(*) FROM users WHERE id = 9")).isZero();
+    }
+  }
+
+  @Test
+  void aReadThatKillsEveryNodeItRunsOnIsNotTriedWithoutEnd() {
+    AtomicInteger runs = new AtomicInteger();
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
+      assertThatThrownBy(
+              () ->
+                  database.read(
+                      7,
+                      connection -> {
+                        runs.incrementAndGet();
+                        return connection
+                            .createStatement()
+                            .execute("SELECT pg_terminate_backend(pg_backend_pid())");
+                      }))
+          .isInstanceOf(UnavailableException.class)
+          .hasMessageStartingWith("Shard shard-1 had no answer: two nodes went away for key #");
+    }
+    assertThat(runs).hasValue(2);
+  }
+
+  // ---- wrong configurations -----------------------------------------------------------------
+
+  @Test
+  void aWrongPasswordIsToldAtOnceAndNotRepeated() {
+    WaymarkConfig config = Clusters.config(cluster);
+    WaymarkConfig wrong =
+        new WaymarkConfig(
+            config.map(),
+            new Credentials(config.credentials().user(), "not-the-password"),
+            config.pool(),
+            config.calls(),
+            config.monitor(),
+            config.tokens(),
+            config.keys(),
+            config.redis());
+
+    assertThatThrownBy(() -> ShardedDatabase.open(wrong))
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContaining("shard-1: node " + shard.primary().name())
+        .hasMessageContaining("password authentication failed")
+        .hasMessageNotContaining("not-the-password");
+  }
+
+  @Test
+  void twoShardsWithTheSameServersAreRefused() {
+    // Another name for the same host: the addresses differ, the system identifier does not.
+    WaymarkConfig config =
+        Clusters.withMap(
+            Clusters.config(cluster),
+            map -> {
+              List<Shard> shards = new ArrayList<>(map.shards());
+              shards.add(
+                  new Shard(
+                      "shard-2",
+                      List.of(
+                          dev.waymark.Node.at(
+                              shard.primary().url().replace("127.0.0.1", "localhost")))));
+              return ShardMap.of(1, shards, map.ranges(), map.tables().values());
+            });
+
+    assertThatThrownBy(() -> ShardedDatabase.open(config))
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContaining("both have the same system identifier");
+  }
+
+  @Test
+  void aServerThatIsNotPostgresIsRefused() throws Exception {
+    try (ServerSocket notPostgres = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+      Thread answering =
+          new Thread(
+              () -> {
+                try {
+                  while (true) {
+                    try (var client = notPostgres.accept()) {
+                      client
+                          .getOutputStream()
+                          .write(
+                              "HTTP/1.1 400 Bad Request\r\n\r\n"
+                                  .getBytes(StandardCharsets.US_ASCII));
+                    }
+                  }
+                } catch (java.io.IOException closed) {
+                  // The test is over.
+                }
+              });
+      answering.start();
+      WaymarkConfig config =
+          Clusters.config(
+              cluster,
+              server ->
+                  server == shard.replicas().get(0)
+                      ? "jdbc:postgresql://127.0.0.1:" + notPostgres.getLocalPort() + "/app"
+                      : server.url());
+
+      assertThatThrownBy(() -> ShardedDatabase.open(config))
+          .isInstanceOf(ConfigurationException.class)
+          .hasMessageContaining("shard-1: node " + shard.replicas().get(0).name());
+    }
+  }
+
+  private static String trouble(ShardedDatabase database, PostgresServer server) {
+    return status(database, server).trouble();
+  }
+
+  private static Role role(ShardedDatabase database, PostgresServer server) {
+    return status(database, server).role();
+  }
+
+  private static NodeStatus status(ShardedDatabase database, PostgresServer server) {
+    return database.nodes().stream()
+        .filter(node -> node.node().equals(server.name()))
+        .findFirst()
+        .orElseThrow();
+  }
+}

@@ -1,0 +1,587 @@
+package dev.waymark.routing;
+
+import static dev.waymark.routing.Clusters.count;
+import static dev.waymark.routing.Clusters.name;
+import static dev.waymark.routing.Clusters.save;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.waymark.Consistency;
+import dev.waymark.InvalidSessionTokenException;
+import dev.waymark.LogPosition;
+import dev.waymark.NoShardForKeyException;
+import dev.waymark.Outcome;
+import dev.waymark.PositionedRead;
+import dev.waymark.Role;
+import dev.waymark.Route.Reason;
+import dev.waymark.SessionToken;
+import dev.waymark.SessionTokenFormat;
+import dev.waymark.Transaction;
+import dev.waymark.TransactionHook;
+import dev.waymark.WaymarkException;
+import dev.waymark.testkit.PostgresServer;
+import dev.waymark.testkit.ShardServers;
+import dev.waymark.testkit.TestCluster;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What holds while every server is well: 2 shards of a primary and 2 replicas. */
+class ShardedDatabaseIT {
+  private static TestCluster cluster;
+  private static ShardedDatabase database;
+
+  @BeforeAll
+  static void start() throws SQLException {
+    cluster = TestCluster.builder().shards(2).replicas(2).start();
+    database = ShardedDatabase.open(Clusters.config(cluster));
+    Clusters.createSchema(cluster, database);
+  }
+
+  @AfterAll
+  static void stop() {
+    database.close();
+    cluster.close();
+  }
+
+  @BeforeEach
+  void empty() {
+    for (ShardServers shard : cluster.shards()) {
+      shard.primary().execute("TRUNCATE users");
+    }
+  }
+
+  @AfterEach
+  void replayEverywhere() {
+    for (ShardServers shard : cluster.shards()) {
+      shard.replicas().forEach(PostgresServer::resumeReplay);
+    }
+  }
+
+  @Test
+  void everyNodesRoleIsFoundOut() {
+    assertThat(database.nodes())
+        .hasSize(6)
+        .allMatch(NodeStatus::isUp)
+        .filteredOn(node -> node.role() == Role.PRIMARY)
+        .extracting(NodeStatus::node)
+        .containsExactly(cluster.shard(0).primary().name(), cluster.shard(1).primary().name());
+  }
+
+  @Test
+  void aRowLivesOnTheShardThatOwnsItsKeyAndNowhereElse() throws SQLException {
+    for (long id : List.of(1L, 1_000L, 1_001L, 2_000L)) {
+      database.write(id, connection -> save(connection, id, "user"));
+    }
+
+    String ids = "SELECT count(*) FROM users WHERE id IN ";
+    assertThat(count(cluster.shard(0).primary(), ids + "(1, 1000)")).isEqualTo(2);
+    assertThat(count(cluster.shard(1).primary(), ids + "(1001, 2000)")).isEqualTo(2);
+    assertThat(count(cluster.shard(0).primary(), "SELECT count(*) FROM users")).isEqualTo(2);
+    assertThat(count(cluster.shard(1).primary(), "SELECT count(*) FROM users")).isEqualTo(2);
+  }
+
+  @Test
+  void readsAreServedByReplicasAndWritesByThePrimary() throws SQLException {
+    ShardServers shard = cluster.shard(0);
+    List<PostgresServer> replicas = shard.replicas();
+    String reads =
+        "SELECT coalesce(idx_scan, 0) + coalesce(seq_scan, 0) FROM pg_stat_user_tables"
+            + " WHERE relname = 'users'";
+    String inserts = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'users'";
+    long readByPrimary = count(shard.primary(), reads);
+    long readByFirst = count(replicas.get(0), reads);
+    long readBySecond = count(replicas.get(1), reads);
+    long inserted = count(shard.primary(), inserts);
+
+    // A database of its own: a server session reports what it has done when it ends.
+    try (ShardedDatabase own = ShardedDatabase.open(Clusters.config(cluster))) {
+      for (long id = 1; id <= 20; id++) {
+        String insert = "INSERT INTO users VALUES (" + id + ", 'user')";
+        own.write(id, connection -> connection.createStatement().executeUpdate(insert));
+      }
+      awaitReplicasHave(own, 1);
+      for (int i = 0; i < 100; i++) {
+        assertThat(own.<String, SQLException>read(1, c -> name(c, 1))).isEqualTo("user");
+      }
+    }
+
+    await()
+        .untilAsserted(
+            () -> {
+              assertThat(count(shard.primary(), inserts) - inserted).isEqualTo(20);
+              assertThat(count(replicas.get(0), reads) - readByFirst).isEqualTo(50);
+              assertThat(count(replicas.get(1), reads) - readBySecond).isEqualTo(50);
+              assertThat(count(shard.primary(), reads) - readByPrimary).isZero();
+            });
+  }
+
+  @Test
+  void aReadAfterAWriteNeverMissesItWhoeverLagsBehind() throws SQLException {
+    ShardServers shard = cluster.shard(0);
+    shard.replicas().get(0).pauseReplay();
+
+    for (int i = 0; i < 300; i++) {
+      String value = "value " + i;
+      database.write(7, connection -> save(connection, 7, value));
+      assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo(value);
+    }
+  }
+
+  @Test
+  void aSessionSeesItsWriteInAnotherProcessThatHasItsToken() throws SQLException {
+    try (ShardedDatabase elsewhere = ShardedDatabase.open(Clusters.config(cluster))) {
+      cluster.shard(0).replicas().forEach(PostgresServer::pauseReplay);
+      Session session = database.newSession();
+      try (Session.Binding bound = session.bind()) {
+        database.write(7, connection -> save(connection, 7, "new"));
+      }
+
+      assertThat(elsewhere.<String, SQLException>read(7, c -> name(c, 7))).isNull();
+      try (Session.Binding bound = elsewhere.resumeSession(session.token()).bind()) {
+        PositionedRead<String> read = elsewhere.readPositioned(7, c -> name(c, 7));
+        assertThat(read.value()).isEqualTo("new");
+        assertThat(read.route().reason()).isEqualTo(Reason.NO_REPLICA_IS_FRESH);
+      }
+    }
+  }
+
+  @Test
+  void anotherKeysWriteDoesNotSendAReadToThePrimary() throws SQLException {
+    cluster.shard(0).replicas().forEach(PostgresServer::pauseReplay);
+    database.write(7, connection -> save(connection, 7, "new"));
+
+    assertThat(database.explain(7).role()).isEqualTo(Role.PRIMARY);
+    assertThat(database.explain(8).role()).isEqualTo(Role.REPLICA);
+  }
+
+  @Test
+  void replicasServeAKeyAgainOnceTheyHaveReplayedItsWrite() throws SQLException {
+    database.write(7, connection -> save(connection, 7, "new"));
+
+    awaitReplicasHave(database, 7);
+    assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("new");
+  }
+
+  @Test
+  void strongReadIsAnsweredByThePrimary() throws SQLException {
+    PositionedRead<Boolean> read =
+        database.readPositioned(7, Consistency.strong(), ShardedDatabaseIT::isInRecovery);
+
+    assertThat(read.value()).isFalse();
+    assertThat(read.route().toString())
+        .isEqualTo(
+            "shard-1 / "
+                + cluster.shard(0).primary().name()
+                + " (primary): strong consistency was asked for; shard map version 1");
+  }
+
+  @Test
+  void boundedReadIsAnsweredByAReplicaOnlyWhileThatIsYoungEnough() throws SQLException {
+    Consistency second = Consistency.boundedStaleness(Duration.ofSeconds(1));
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(database.readPositioned(7, second, c -> isInRecovery(c)).value())
+                    .isTrue());
+
+    cluster.shard(0).replicas().forEach(PostgresServer::pauseReplay);
+    cluster.shard(0).primary().execute("INSERT INTO users VALUES (500, 'moves the log on')");
+
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(database.readPositioned(7, second, c -> isInRecovery(c)).value())
+                    .isFalse());
+  }
+
+  @Test
+  void aReadCannotWriteNotEvenOnThePrimary() {
+    assertThatThrownBy(
+            () -> database.read(7, Consistency.strong(), connection -> save(connection, 7, "no")))
+        .isInstanceOf(SQLException.class)
+        .extracting(failure -> ((SQLException) failure).getSQLState())
+        .isEqualTo("25006");
+  }
+
+  @Test
+  void theDatabaseItselfRefusesAMisplacedRow() {
+    assertThatThrownBy(
+            () -> database.write(1, connection -> save(connection, 1_001, "on the wrong shard")))
+        .isInstanceOf(SQLException.class)
+        .hasMessageContaining("waymark_users_key_range")
+        .extracting(failure -> ((SQLException) failure).getSQLState())
+        .isEqualTo("23514");
+  }
+
+  @Test
+  void aMissingOrForeignConstraintIsFound() throws SQLException {
+    assertThat(database.schema().verify()).isEmpty();
+    PostgresServer primary = cluster.shard(1).primary();
+
+    primary.execute("ALTER TABLE users DROP CONSTRAINT waymark_users_key_range");
+    assertThat(database.schema().verify())
+        .containsExactly("shard-2: table users has no constraint waymark_users_key_range");
+
+    primary.execute(
+        "ALTER TABLE users ADD CONSTRAINT waymark_users_key_range CHECK (id > 0) NOT VALID");
+    assertThat(database.schema().verify())
+        .containsExactly("shard-2: constraint waymark_users_key_range is not validated");
+    primary.execute("ALTER TABLE users VALIDATE CONSTRAINT waymark_users_key_range");
+    assertThat(database.schema().verify())
+        .containsExactly(
+            "shard-2: constraint waymark_users_key_range is CHECK ((id > 0)) and should be CHECK"
+                + " (((\"id\" >= '1001'::bigint) AND (\"id\" < '2001'::bigint)))");
+
+    database.schema().install();
+    assertThat(database.schema().verify()).isEmpty();
+  }
+
+  @Test
+  void newKeysSpreadOverTheShardsAndNoneIsHandedOutTwice() {
+    try (ShardedDatabase elsewhere = ShardedDatabase.open(Clusters.config(cluster))) {
+      Set<Long> keys = new HashSet<>();
+      for (int i = 0; i < 150; i++) {
+        assertThat(keys.add(database.keys().next())).isTrue();
+        assertThat(keys.add(elsewhere.keys().next())).isTrue();
+      }
+
+      assertThat(keys.stream().filter(key -> key <= 1_000)).hasSize(150);
+      assertThat(keys).allMatch(key -> 1 <= key && key <= 2_000);
+    }
+  }
+
+  @Test
+  void everyShardIsAskedAndTheRowsAreMergedInOrder() throws SQLException {
+    for (long id : List.of(3L, 1_003L, 4L, 1_004L, 5L)) {
+      database.write(id, connection -> save(connection, id, "user " + id));
+    }
+
+    Scatter<Long> scatter = database.onEveryShard(ShardedDatabaseIT::newestIds);
+
+    assertThat(scatter.merge(Comparator.reverseOrder(), 4)).containsExactly(1_004L, 1_003L, 5L, 4L);
+    assertThat(scatter.merge(Comparator.reverseOrder(), 100)).hasSize(5);
+    assertThat(scatter.toList()).containsExactly(5L, 4L, 3L, 1_004L, 1_003L);
+    assertThatThrownBy(() -> scatter.merge(Comparator.naturalOrder(), 4))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("add the ORDER BY");
+  }
+
+  @Test
+  void whatOneShardThrowsReachesTheCallerOfAll() {
+    assertThatThrownBy(
+            () ->
+                database.onEveryShard(
+                    connection -> {
+                      connection.createStatement().execute("SELECT 1 / 0");
+                      return List.of();
+                    }))
+        .isInstanceOf(SQLException.class)
+        .hasMessageContaining("division by zero");
+  }
+
+  @Test
+  void aKeyThatNoShardOwnsIsRefused() {
+    assertThatThrownBy(() -> database.read(2_001, connection -> 0))
+        .isInstanceOf(NoShardForKeyException.class)
+        .hasMessage(
+            "No shard owns the key: it lies after the last range, [1001, 2001) on shard-2 (shard map"
+                + " version 1). Nothing was sent, so the call may be repeated once the map has a"
+                + " range for it.");
+  }
+
+  // ---- transactions -------------------------------------------------------------------------
+
+  @Test
+  void whatTheWorkThrowsRollsBackAndReachesTheCaller() throws SQLException {
+    IllegalStateException thrown = new IllegalStateException("no");
+
+    assertThatThrownBy(
+            () ->
+                database.write(
+                    7,
+                    connection -> {
+                      save(connection, 7, "never");
+                      throw thrown;
+                    }))
+        .isSameAs(thrown);
+
+    assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isNull();
+  }
+
+  @Test
+  void hooksLearnOfTheCommit() throws SQLException {
+    Recorder recorder = new Recorder();
+
+    long xid =
+        database.transaction(
+            7,
+            transaction -> {
+              transaction.join(recorder);
+              save(transaction.connection(), 7, "new");
+              return transaction.transactionId();
+            });
+
+    assertThat(xid).isPositive();
+    assertThat(recorder.calls).hasSize(2);
+    assertThat(recorder.calls.get(0)).isEqualTo("before commit of " + xid);
+    assertThat(recorder.calls.get(1)).startsWith("committed");
+    LogPosition position = recorder.position;
+    assertThat(database.currentSession().seen().isCoveredBy(position)).isTrue();
+  }
+
+  @Test
+  void hooksLearnOfTheRollback() {
+    Recorder recorder = new Recorder();
+
+    assertThatThrownBy(
+            () ->
+                database.transaction(
+                    7,
+                    transaction -> {
+                      transaction.join(recorder);
+                      throw new IllegalStateException("no");
+                    }))
+        .isInstanceOf(IllegalStateException.class);
+
+    assertThat(recorder.calls).containsExactly("rolled back");
+  }
+
+  @Test
+  void aHookCanRefuseTheCommit() throws SQLException {
+    Recorder recorder = new Recorder();
+
+    assertThatThrownBy(
+            () ->
+                database.transaction(
+                    7,
+                    transaction -> {
+                      transaction.join(recorder);
+                      transaction.join(
+                          new TransactionHook() {
+                            @Override
+                            public void beforeCommit(Transaction refused) throws Exception {
+                              throw new Exception("not today");
+                            }
+                          });
+                      return save(transaction.connection(), 7, "never");
+                    }))
+        .isInstanceOf(WaymarkException.class)
+        .hasMessage("A hook refused the commit on shard shard-1: not today. Nothing was written.")
+        .extracting(failure -> ((WaymarkException) failure).outcome())
+        .isEqualTo(Outcome.REJECTED);
+
+    assertThat(recorder.calls).last().isEqualTo("rolled back");
+    assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isNull();
+  }
+
+  @Test
+  void aHookThatFailsAfterTheCommitStopsNobody() throws SQLException {
+    Recorder recorder = new Recorder();
+
+    database.transaction(
+        7,
+        transaction -> {
+          transaction.join(
+              new TransactionHook() {
+                @Override
+                public void afterCommit(LogPosition position) {
+                  throw new IllegalStateException("expected by the test: logged, not thrown");
+                }
+              });
+          transaction.join(recorder);
+          return save(transaction.connection(), 7, "new");
+        });
+
+    assertThat(recorder.calls).hasSize(2);
+    assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("new");
+  }
+
+  @Test
+  void aSwallowedErrorDoesNotPassForACommit() {
+    Recorder recorder = new Recorder();
+
+    assertThatThrownBy(
+            () ->
+                database.transaction(
+                    7,
+                    transaction -> {
+                      transaction.join(recorder);
+                      save(transaction.connection(), 7, "never");
+                      try {
+                        transaction.connection().createStatement().execute("SELECT 1 / 0");
+                      } catch (SQLException swallowed) {
+                        // The test's point.
+                      }
+                      return 0;
+                    }))
+        .isInstanceOf(WaymarkException.class)
+        .hasMessageContaining("a statement had failed and the work swallowed its error")
+        .extracting(failure -> ((WaymarkException) failure).outcome())
+        .isEqualTo(Outcome.REJECTED);
+
+    assertThat(recorder.calls).last().isEqualTo("rolled back");
+  }
+
+  @Test
+  void theWorkCannotEndTheTransactionItself() {
+    assertThatThrownBy(
+            () ->
+                database.write(
+                    7,
+                    connection -> {
+                      connection.commit();
+                      return 0;
+                    }))
+        .isInstanceOf(SQLException.class)
+        .hasMessage(
+            "Waymark ends the transaction when the work returns or throws; commit() is not for the"
+                + " work to call");
+  }
+
+  @Test
+  void commitsThroughAPlainDataSourceAreSeenByTheSession() throws SQLException {
+    cluster.shard(0).replicas().forEach(PostgresServer::pauseReplay);
+
+    try (Connection connection = database.dataSource(7).getConnection()) {
+      save(connection, 7, "auto-commit");
+    }
+    assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("auto-commit");
+
+    try (Connection connection = database.dataSource(7).getConnection()) {
+      connection.setAutoCommit(false);
+      save(connection, 7, "committed");
+      connection.commit();
+      assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("committed");
+      save(connection, 7, "rolled back by close");
+    }
+    assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("committed");
+  }
+
+  // ---- tokens -------------------------------------------------------------------------------
+
+  @Test
+  void aTokenOfAnotherDatabaseIsRefused() {
+    String foreign =
+        SessionTokenFormat.unsigned().print(SessionToken.of(new LogPosition(7, 1, 100)));
+
+    assertThatThrownBy(() -> database.resumeSession(foreign))
+        .isInstanceOf(InvalidSessionTokenException.class)
+        .hasMessage(
+            "The session token was refused: it belongs to another database. Nothing was sent, so the"
+                + " call may be repeated without it; read with strong consistency to be sure to see"
+                + " earlier writes.");
+  }
+
+  @Test
+  void aForgedPositionOnlySendsItsBearerToThePrimary() throws SQLException {
+    long system = database.nodes().get(0).position().systemId();
+    String ahead =
+        SessionTokenFormat.unsigned()
+            .print(SessionToken.of(new LogPosition(system, 1, Long.MAX_VALUE)));
+
+    try (Session.Binding bound = database.resumeSession(ahead).bind()) {
+      assertThat(database.<Boolean, SQLException>read(7, ShardedDatabaseIT::isInRecovery))
+          .isFalse();
+    }
+  }
+
+  @Test
+  void aTokenWithoutTheSecretsSignatureIsRefused() {
+    try (ShardedDatabase signed =
+        ShardedDatabase.open(
+            Clusters.config(cluster)
+                .withTokens(SessionTokenFormat.signedWith("a secret of some length")))) {
+      String unsigned = database.currentSession().token();
+
+      assertThatThrownBy(() -> signed.resumeSession(unsigned))
+          .isInstanceOf(InvalidSessionTokenException.class)
+          .hasMessageContaining("it is not signed");
+    }
+  }
+
+  @Test
+  void closingLeavesNoThread() {
+    ShardedDatabase closing = ShardedDatabase.open(Clusters.config(cluster));
+    closing.onEveryShard(connection -> List.of());
+    assertThat(threads("waymark-monitor-")).isEqualTo(12);
+    closing.close();
+    closing.close();
+
+    // Six are the shared database's own.
+    await().untilAsserted(() -> assertThat(threads("waymark-monitor-")).isEqualTo(6));
+    await().untilAsserted(() -> assertThat(threads("waymark-fan-out-")).isLessThanOrEqualTo(2));
+  }
+
+  private static long threads(String prefix) {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith(prefix))
+        .count();
+  }
+
+  private static boolean isInRecovery(Connection connection) throws SQLException {
+    try (var statement = connection.createStatement();
+        ResultSet answer = statement.executeQuery("SELECT pg_is_in_recovery()")) {
+      answer.next();
+      return answer.getBoolean(1);
+    }
+  }
+
+  private static List<Long> newestIds(Connection connection) throws SQLException {
+    try (var statement = connection.createStatement();
+        ResultSet answer = statement.executeQuery("SELECT id FROM users ORDER BY id DESC")) {
+      List<Long> ids = new ArrayList<>();
+      while (answer.next()) {
+        ids.add(answer.getLong(1));
+      }
+      return ids;
+    }
+  }
+
+  private static void awaitReplicasHave(ShardedDatabase in, long key) {
+    await()
+        .untilAsserted(
+            () -> {
+              LogPosition written = in.shards().get(0).recentWrites().neededFor(key);
+              assertThat(written).isNull();
+            });
+  }
+
+  private static final class Recorder implements TransactionHook {
+    final List<String> calls = new ArrayList<>();
+    LogPosition position;
+
+    @Override
+    public void beforeCommit(Transaction transaction) {
+      calls.add("before commit of " + transaction.transactionId());
+    }
+
+    @Override
+    public void afterCommit(LogPosition at) {
+      position = at;
+      calls.add("committed at " + at);
+    }
+
+    @Override
+    public void afterRollback() {
+      calls.add("rolled back");
+    }
+
+    @Override
+    public void outcomeUnknown() {
+      calls.add("unknown");
+    }
+  }
+}

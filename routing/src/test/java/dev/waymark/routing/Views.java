@@ -1,0 +1,52 @@
+package dev.waymark.routing;
+
+import dev.waymark.LogPosition;
+import dev.waymark.Node;
+import dev.waymark.Role;
+import dev.waymark.Shard;
+import java.util.stream.IntStream;
+
+/** Shard views for tests, without servers. */
+final class Views {
+  static final long SYSTEM = 42;
+
+  private Views() {}
+
+  /** A shard of nodes a, b, c... none of which has been seen. */
+  static ShardView unseen(int nodes) {
+    return ShardView.unknown(
+        new Shard(
+            "shard-1",
+            IntStream.range(0, nodes)
+                .mapToObj(
+                    i -> {
+                      String name = String.valueOf((char) ('a' + i));
+                      return new Node(name, "jdbc:postgresql://" + name + ":5432/app");
+                    })
+                .toList()));
+  }
+
+  static LogPosition at(int timeline, long lsn) {
+    return new LogPosition(SYSTEM, timeline, lsn);
+  }
+
+  static ShardView up(ShardView view, int index, Role role, LogPosition position) {
+    return up(view, index, role, position, 0);
+  }
+
+  static ShardView up(
+      ShardView view, int index, Role role, LogPosition position, long freshAsOfNanos) {
+    return view.with(view.nodes().get(index).up(role, position, freshAsOfNanos));
+  }
+
+  static ShardView down(ShardView view, int index) {
+    return view.with(view.nodes().get(index).down("connection refused"));
+  }
+
+  /** Primary a at LSN 100, replicas b and c where told, all on timeline 1. */
+  static ShardView primaryAndReplicas(long b, long c) {
+    ShardView view = up(unseen(3), 0, Role.PRIMARY, at(1, 100));
+    view = up(view, 1, Role.REPLICA, at(1, b));
+    return up(view, 2, Role.REPLICA, at(1, c));
+  }
+}
