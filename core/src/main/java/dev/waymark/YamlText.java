@@ -8,6 +8,7 @@ import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.ReaderException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.exceptions.YamlVersionException;
 import org.snakeyaml.engine.v2.nodes.Node;
 import org.snakeyaml.engine.v2.nodes.Tag;
 import org.snakeyaml.engine.v2.schema.CoreSchema;
@@ -16,6 +17,10 @@ import org.snakeyaml.engine.v2.schema.CoreSchema;
 final class YamlText {
   /** The longest text that is read. */
   static final int MAXIMUM_SIZE = 1 << 20;
+
+  static final String TOO_LARGE = "the file is larger than 1 MiB; a configuration is smaller";
+  private static final String EMPTY =
+      "the file is empty; write at least version, shards, ranges and credentials";
 
   /** More levels of maps and lists than any setting needs; YAML's composer recurses. */
   private static final int MAXIMUM_DEPTH = 32;
@@ -59,6 +64,10 @@ final class YamlText {
       problems.add(
           placeOf(malformed.getPosition(), text),
           "this is not YAML: a control character stands here; take it out");
+    } catch (YamlVersionException other) {
+      problems.add(
+          Problems.Place.START,
+          "the file asks for another version of YAML; take out its %YAML line");
     } catch (YamlEngineException malformed) {
       // The only limit left: aliases, each of which makes the tree larger than its text.
       problems.add(
@@ -66,10 +75,6 @@ final class YamlText {
     }
     return Optional.empty();
   }
-
-  static final String TOO_LARGE = "the file is larger than 1 MiB; a configuration is smaller";
-  private static final String EMPTY =
-      "the file is empty; write at least version, shards, ranges and credentials";
 
   private static boolean isWithinLimits(String text, Problems problems) {
     int depth = 0;

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -100,8 +101,8 @@ class ConfigReaderTest {
         .hasValue(
             new WaymarkConfig.Redis(
                 "rediss://127.0.0.1:6379",
-                java.util.Optional.of(new Credentials("cache", "")),
-                java.util.Optional.of(Path.of("trust.p12")),
+                Optional.of(new Credentials("cache", "")),
+                Optional.of(Path.of("trust.p12")),
                 Duration.ofMillis(100),
                 "shop"));
   }
@@ -476,6 +477,8 @@ class ConfigReaderTest {
                 + " use \\t(TAB) for indentation)");
     assertThat(problems("version: 7\nname: \u0007\n", Map.of()))
         .containsExactly("2:7: this is not YAML: a control character stands here; take it out");
+    assertThat(problems("%YAML 2.0\n---\n" + LEAST, Map.of()))
+        .containsExactly("1:1: the file asks for another version of YAML; take out its %YAML line");
     assertThat(problems(LEAST + "---\nversion: 8\n", Map.of()))
         .containsExactly("9:1: a second YAML document starts here; keep one and take out '---'");
     assertThat(problems(LEAST + "? [a]\n: 1\n", Map.of()))
