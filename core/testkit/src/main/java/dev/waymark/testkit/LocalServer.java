@@ -122,7 +122,7 @@ abstract class LocalServer implements Backend.ServerControl {
     backend.signal("STOP", List.of(running.pid()));
     List<ProcessHandle> tree = tree(running);
     backend.signal("KILL", tree.stream().map(ProcessHandle::pid).toList());
-    awaitEnd(tree);
+    awaitEnd(running, tree);
   }
 
   @Override
@@ -136,18 +136,19 @@ abstract class LocalServer implements Backend.ServerControl {
     }
     List<ProcessHandle> tree = tree(running);
     backend.signal(orderlyEnd(), List.of(running.pid()));
-    awaitEnd(tree);
+    awaitEnd(running, tree);
   }
 
-  private void awaitEnd(List<ProcessHandle> tree) {
+  private void awaitEnd(Process ended, List<ProcessHandle> tree) {
     Waiting.until(
         Waiting.LONG,
-        () -> tree.stream().noneMatch(LocalServer::exists),
+        // Gone for the JVM too, so that isRunning() says so when this returns.
+        () -> !ended.isAlive() && tree.stream().noneMatch(LocalServer::exists),
         () ->
             "%s on %s did not end within %s. The last lines of its log:%n%s"
                 .formatted(title(), address, Waiting.inSeconds(Waiting.LONG), logTail()));
     frozen = false;
-    backend.forget(name, tree.get(0).pid());
+    backend.forget(name, ended.pid());
   }
 
   /** A zombie is gone for us: in a container nobody may ever collect an orphan. */
