@@ -142,8 +142,7 @@ abstract class LocalServer implements Backend.ServerControl {
   private void awaitEnd(Process ended, List<ProcessHandle> tree) {
     Waiting.until(
         Waiting.LONG,
-        // The server itself is our child: it is over when this JVM has heard of its end, not
-        // before.
+        // Gone for the JVM too, so that isRunning() says so when this returns.
         () -> !ended.isAlive() && tree.stream().noneMatch(LocalServer::exists),
         () ->
             "%s on %s did not end within %s. The last lines of its log:%n%s"
