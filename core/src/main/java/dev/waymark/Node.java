@@ -14,7 +14,8 @@ import java.util.regex.Pattern;
  */
 public record Node(String name, String url) {
   private static final String PREFIX = "jdbc:postgresql:";
-  private static final Pattern CREDENTIALS = Pattern.compile("(?i)[?&](user|password)=");
+  private static final Pattern CREDENTIALS =
+      Pattern.compile("(?i)[?&](user|password|sslpassword)=");
 
   /** Checks that the URL is one of PostgreSQL's and holds no password. */
   public Node {

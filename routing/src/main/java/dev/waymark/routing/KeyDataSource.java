@@ -75,14 +75,9 @@ final class KeyDataSource implements DataSource {
     try (Statement statement = connection.createStatement();
         ResultSet answer =
             statement.executeQuery(
-                "SELECT lsn, left(pg_walfile_name(lsn), 8), system_identifier"
-                    + " FROM pg_current_wal_insert_lsn() AS lsn, pg_control_system()")) {
+                "SELECT * FROM (" + EndOfLog.SELECT + ") AS log, pg_control_system()")) {
       answer.next();
-      LogPosition position =
-          new LogPosition(
-              answer.getLong(3),
-              Integer.parseUnsignedInt(answer.getString(2), 16),
-              LogPosition.parseLsn(answer.getString(1)));
+      LogPosition position = EndOfLog.read(answer, answer.getLong("system_identifier"));
       database.wrote(shard, session, key, position);
     }
     if (!autoCommit) {

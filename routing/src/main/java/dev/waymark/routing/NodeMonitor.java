@@ -32,17 +32,17 @@ final class NodeMonitor implements AutoCloseable {
       """
       SELECT recovering,
              CASE WHEN recovering THEN pg_last_wal_replay_lsn()
-                  ELSE pg_current_wal_insert_lsn() END,
+                  ELSE (SELECT lsn FROM (%1$s) AS log) END,
              CASE WHEN recovering
                   THEN greatest(checkpoint.timeline_id,
                                 (SELECT received_tli FROM pg_stat_wal_receiver))
-                  ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
-             END,
+                  ELSE ('x' || (SELECT timeline FROM (%1$s) AS log))::bit(32)::int END,
              system.system_identifier
       FROM pg_is_in_recovery() AS recovering,
            pg_control_checkpoint() AS checkpoint,
            pg_control_system() AS system
-      """;
+      """
+          .formatted(EndOfLog.SELECT);
 
   private static final Duration LONGEST_PAUSE = Duration.ofMillis(500);
 

@@ -24,13 +24,8 @@ import org.slf4j.LoggerFactory;
 final class OpenTransaction implements Transaction {
   private static final Logger log = LoggerFactory.getLogger(ShardedDatabase.class);
 
-  /**
-   * One round trip: the position is read right after the commit, so it lies at or after the commit
-   * record; the insert position, because with synchronous_commit = off the record may not have been
-   * written out yet. The file's name begins with the timeline.
-   */
-  private static final String COMMIT =
-      "COMMIT; SELECT lsn, left(pg_walfile_name(lsn), 8) FROM pg_current_wal_insert_lsn() AS lsn";
+  /** One round trip: the position is read right after the commit, so it covers the commit. */
+  private static final String COMMIT = "COMMIT; " + EndOfLog.SELECT;
 
   private static final Set<String> OURS =
       Set.of("commit", "rollback", "close", "abort", "setAutoCommit");
@@ -124,10 +119,7 @@ final class OpenTransaction implements Transaction {
       statement.getMoreResults();
       try (ResultSet answer = statement.getResultSet()) {
         answer.next();
-        return new LogPosition(
-            systemId,
-            Integer.parseUnsignedInt(answer.getString(2), 16),
-            LogPosition.parseLsn(answer.getString(1)));
+        return EndOfLog.read(answer, systemId);
       }
     }
   }

@@ -176,6 +176,28 @@ class ShardedDatabaseIT {
   }
 
   @Test
+  void anIdlePrimarysPositionAfterALogSwitchIsOneThatReplicasReach() throws SQLException {
+    PostgresServer primary = cluster.shard(0).primary();
+    try (Connection connection = primary.connect();
+        var statement = connection.createStatement()) {
+      statement.execute("SELECT pg_switch_wal()");
+      LogPosition end;
+      try (ResultSet answer = statement.executeQuery(EndOfLog.SELECT)) {
+        answer.next();
+        end = EndOfLog.read(answer, 1);
+      }
+
+      // An idle primary logs nothing for up to 15 seconds, so this shows the position itself.
+      for (PostgresServer replica : cluster.shard(0).replicas()) {
+        String reached =
+            "SELECT (pg_last_wal_replay_lsn() >= '" + LogPosition.printLsn(end.lsn()) + "')::int";
+        await().until(() -> count(replica, reached) == 1);
+      }
+      assertThat(end.lsn() % (16 << 20)).isZero();
+    }
+  }
+
+  @Test
   void strongReadIsAnsweredByThePrimary() throws SQLException {
     PositionedRead<Boolean> read =
         database.readPositioned(7, Consistency.strong(), ShardedDatabaseIT::isInRecovery);
