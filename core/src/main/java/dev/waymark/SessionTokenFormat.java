@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SessionTokenFormat {
   /** The longest text that is looked at, in characters. */
-  static final int MAXIMUM_LENGTH = 4096;
+  static final int MAXIMUM_LENGTH = 16_384;
 
   private static final String UNSIGNED = "wm1.";
   private static final String SIGNED = "wm1s.";

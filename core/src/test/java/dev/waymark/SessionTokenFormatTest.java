@@ -111,9 +111,10 @@ class SessionTokenFormatTest {
 
   @Example
   void overlongTextIsRefusedUnread() {
-    assertThatThrownBy(() -> unsigned.parse("wm1." + "A".repeat(4093)))
+    assertThatThrownBy(
+            () -> unsigned.parse("wm1." + "A".repeat(SessionTokenFormat.MAXIMUM_LENGTH - 3)))
         .isInstanceOf(InvalidSessionTokenException.class)
-        .hasMessage(refusal("it is longer than 4096 characters"));
+        .hasMessage(refusal("it is longer than 16384 characters"));
   }
 
   @Example

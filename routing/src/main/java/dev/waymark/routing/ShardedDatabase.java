@@ -234,6 +234,11 @@ public final class ShardedDatabase implements AutoCloseable {
     return writeOn(shard, key, work);
   }
 
+  /**
+   * One transaction on a shard's primary.
+   *
+   * @param key null for work of our own that changes no row of a key: no later read waits for it
+   */
   <T extends @Nullable Object, X extends Exception> T writeOn(
       LiveShard shard, @Nullable Long key, TransactionWork<T, X> work) throws X {
     Deadline deadline = new Deadline(nanoClock, config.calls().deadline());
@@ -290,7 +295,9 @@ public final class ShardedDatabase implements AutoCloseable {
       throw failure;
     }
     LogPosition position = commit(shard, writer, transaction, key, deadline);
-    wrote(shard, currentSession(), key, position);
+    if (key != null) {
+      wrote(shard, currentSession(), key, position);
+    }
     transaction.afterCommit(position);
     return value;
   }
@@ -339,12 +346,8 @@ public final class ShardedDatabase implements AutoCloseable {
   }
 
   /** Makes a write known to whoever must not miss it, before its caller hears of it. */
-  void wrote(LiveShard shard, Session session, @Nullable Long key, LogPosition position) {
-    if (key != null) {
-      shard.recentWrites().wrote(key, position);
-    } else {
-      shard.recentWrites().requireOfAll(position);
-    }
+  void wrote(LiveShard shard, Session session, long key, LogPosition position) {
+    shard.recentWrites().wrote(key, position);
     session.wrote(position);
   }
 
