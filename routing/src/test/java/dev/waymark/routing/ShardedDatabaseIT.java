@@ -535,6 +535,18 @@ class ShardedDatabaseIT {
   }
 
   @Test
+  void aUrlsTlsSettingReachesTheDriver() {
+    try (ShardedDatabase insisting =
+        ShardedDatabase.open(
+            Clusters.config(cluster, server -> server.url() + "?sslmode=require"))) {
+      // The cluster's servers offer none, and nothing falls back to plain text.
+      assertThat(insisting.nodes())
+          .hasSize(6)
+          .allSatisfy(node -> assertThat(node.trouble()).contains("does not support SSL"));
+    }
+  }
+
+  @Test
   void closingLeavesNoThread() {
     ShardedDatabase closing = ShardedDatabase.open(Clusters.config(cluster));
     closing.onEveryShard(connection -> List.of());
