@@ -1,0 +1,57 @@
+package dev.waymark.cache;
+
+import java.time.Duration;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/** Where work goes that no caller waits for; one task at a time. */
+interface Background extends AutoCloseable {
+  /** Runs a task once, later. Does nothing after closing. */
+  void after(Duration delay, Runnable task);
+
+  /** Ends; a task that is running is interrupted. */
+  @Override
+  void close();
+
+  /** A daemon thread of its own. */
+  static Background thread(String name) {
+    ScheduledThreadPoolExecutor executor =
+        new ScheduledThreadPoolExecutor(
+            1,
+            task -> {
+              Thread thread = new Thread(task, name);
+              thread.setDaemon(true);
+              return thread;
+            },
+            // Refused because it is closed: nobody waits for it.
+            new ScheduledThreadPoolExecutor.DiscardPolicy());
+    return new Background() {
+      @Override
+      public void after(Duration delay, Runnable task) {
+        executor.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+      }
+
+      @Override
+      public void close() {
+        executor.shutdownNow();
+        try {
+          if (!executor.awaitTermination(2, TimeUnit.SECONDS)) {
+            return;
+          }
+        } catch (InterruptedException interrupted) {
+          Thread.currentThread().interrupt();
+        }
+      }
+    };
+  }
+
+  /** Runs nothing. */
+  Background NONE =
+      new Background() {
+        @Override
+        public void after(Duration delay, Runnable task) {}
+
+        @Override
+        public void close() {}
+      };
+}

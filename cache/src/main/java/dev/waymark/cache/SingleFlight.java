@@ -1,0 +1,86 @@
+package dev.waymark.cache;
+
+import dev.waymark.Outcome;
+import dev.waymark.WaymarkException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+
+/** At most one load of a key at a time in this process. Shared between threads. */
+final class SingleFlight<K, V> {
+  private final ConcurrentHashMap<K, Flight<V>> flights = new ConcurrentHashMap<>();
+
+  /**
+   * The load of a key that is under way, or a new one for the caller to carry out: {@link
+   * Flight#isLedByThisThread} tells which.
+   *
+   * @param stamp what is known of the key. A load that began under another stamp is not joined: it
+   *     may have seen the database before a change that the caller knows to be committed.
+   */
+  Flight<V> enter(K key, int stamp) {
+    Flight<V> mine = new Flight<>(stamp);
+    Flight<V> flight =
+        flights.compute(
+            key, (same, running) -> running != null && running.stamp == stamp ? running : mine);
+    if (flight != mine && flight.isLedByThisThread()) {
+      throw new IllegalStateException(
+          "The loader of a cache asked the same cache for the key that it is loading");
+    }
+    return flight;
+  }
+
+  /** To be called by the leader in the end, whatever happened. */
+  void leave(K key, Flight<V> flight) {
+    flights.remove(key, flight);
+  }
+
+  /** One load. The leader must {@link #land} or {@link #crash} it. */
+  static final class Flight<V> {
+    private final int stamp;
+    private final Thread leader = Thread.currentThread();
+    private final CompletableFuture<CacheAnswer<V>> answer = new CompletableFuture<>();
+
+    private Flight(int stamp) {
+      this.stamp = stamp;
+    }
+
+    int stamp() {
+      return stamp;
+    }
+
+    boolean isLedByThisThread() {
+      return leader == Thread.currentThread();
+    }
+
+    void land(CacheAnswer<V> landed) {
+      answer.complete(landed);
+    }
+
+    void crash(Throwable failure) {
+      answer.completeExceptionally(failure);
+    }
+
+    /** The leader's answer; throws what the leader threw. */
+    CacheAnswer<V> join() {
+      try {
+        return answer.get();
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+        throw new WaymarkException(
+            "Interrupted while another thread was loading the same key. Nothing was sent, so the"
+                + " call may be repeated.",
+            Outcome.NOT_SENT,
+            interrupted);
+      } catch (ExecutionException failed) {
+        Throwable cause = failed.getCause();
+        if (cause instanceof RuntimeException unchecked) {
+          throw unchecked;
+        }
+        if (cause instanceof Error error) {
+          throw error;
+        }
+        throw new IllegalStateException("A loader's checked exceptions are wrapped", cause);
+      }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+package dev.waymark.cache;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+
+/** Says a few words to a Redis directly, past everything that is tested. */
+final class RedisCommands {
+  private RedisCommands() {}
+
+  /** Sends commands of plain words one after the other; returns the last one's first line. */
+  static String send(String host, int port, String... commands) {
+    try (Socket socket = new Socket(host, port)) {
+      socket.setSoTimeout(10_000);
+      OutputStream out = socket.getOutputStream();
+      BufferedReader in =
+          new BufferedReader(
+              new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
+      String answer = "";
+      for (String command : commands) {
+        out.write((command + "\r\n").getBytes(StandardCharsets.UTF_8));
+        out.flush();
+        answer = in.readLine();
+      }
+      return answer;
+    } catch (IOException unreachable) {
+      throw new UncheckedIOException(unreachable);
+    }
+  }
+}

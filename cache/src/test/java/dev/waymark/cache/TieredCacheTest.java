@@ -1,0 +1,856 @@
+package dev.waymark.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.waymark.Role;
+import dev.waymark.SessionToken;
+import dev.waymark.WaymarkException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Two processes on one fake Redis and one fake database. */
+class TieredCacheTest {
+  private static final CacheKey SEVEN =
+      new CacheKey("users", "7", new KeyForm.Known<Long>().hash(7L));
+
+  private final TestTime time = new TestTime();
+  private final FakeRedis redis = new FakeRedis(time);
+  private final Rows database = new Rows();
+  private final AtomicReference<SessionToken> session = new AtomicReference<>(SessionToken.empty());
+  private final LogWatch log = new LogWatch();
+  private ExecutorService threads;
+
+  @BeforeEach
+  void start() {
+    threads = Executors.newCachedThreadPool();
+    database.rows.put(7L, "old");
+  }
+
+  @AfterEach
+  void stop() throws InterruptedException {
+    threads.shutdownNow();
+    assertThat(threads.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
+    log.close();
+  }
+
+  /** A cache in a process of its own. */
+  private final class Process {
+    final FakeRedis.Process client = redis.process();
+    final TestBackground background = new TestBackground();
+    final RedisTier tier = new RedisTier(client, "redis://fake:6379", background, time);
+    final TieredCache<Long, String> cache;
+
+    Process() {
+      this(false);
+    }
+
+    Process(boolean writeThrough) {
+      tier.start(Duration.ofSeconds(1));
+      TieredCache.Builder<Long, String> builder =
+          TieredCache.builder("users", database)
+              .redis(tier)
+              .codec(new Text())
+              .sessionToken(session::get)
+              .time(time);
+      cache = (writeThrough ? builder.writeThrough() : builder).build();
+    }
+  }
+
+  private static final class Text implements Codec<String> {
+    @Override
+    public byte[] encode(String value) {
+      if (value.startsWith("unencodable")) {
+        throw new IllegalArgumentException("no bytes for this");
+      }
+      return value.getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public String decode(byte[] bytes) {
+      return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public String fingerprint() {
+      return "text 1";
+    }
+  }
+
+  private TieredCache.Builder<Long, String> localOnly() {
+    return TieredCache.builder("users", database).sessionToken(session::get).time(time);
+  }
+
+  private static CacheAnswer.Tier tier(TieredCache<Long, String> cache) {
+    return cache.lookup(7L).tier();
+  }
+
+  // Reading
+
+  @Test
+  void firstReadComesFromTheDatabaseThenFromL1ThenFromTheOthersL2() {
+    Process one = new Process();
+    CacheAnswer<String> first = one.cache.lookup(7L);
+    assertThat(first.value()).isEqualTo("old");
+    assertThat(first.tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(first.position()).isEqualTo(Rows.at(100));
+    assertThat(first.route()).isNotNull();
+
+    CacheAnswer<String> second = one.cache.lookup(7L);
+    assertThat(second).isEqualTo(new CacheAnswer<>("old", CacheAnswer.Tier.L1, Rows.at(100), null));
+
+    CacheAnswer<String> elsewhere = new Process().cache.lookup(7L);
+    assertThat(elsewhere)
+        .isEqualTo(new CacheAnswer<>("old", CacheAnswer.Tier.L2, Rows.at(100), null));
+    assertThat(database.loads).hasValue(1);
+    assertThat(one.cache.statistics()).isEqualTo(new CacheStatistics(1, 0, 1, 1, 0, 0, 0));
+  }
+
+  @Test
+  void hitInL1AsksNobodyAndHitInL2AsksOnce() {
+    Process one = new Process();
+    Process two = new Process();
+    one.cache.get(7L);
+    int before = redis.calls;
+    two.cache.get(7L);
+    assertThat(redis.calls - before).isEqualTo(1);
+    two.cache.get(7L);
+    assertThat(redis.calls - before).isEqualTo(1);
+  }
+
+  @Test
+  void l1ForgetsAfterItsTimeToLiveAndL2AfterItsOwn() {
+    Process one = new Process();
+    one.cache.get(7L);
+    time.pass(Duration.ofSeconds(11));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+    time.pass(Duration.ofMinutes(5));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+  }
+
+  @Test
+  void valueTakenFromL2DiesInL1WithIt() {
+    Process one = new Process();
+    Process two = new Process();
+    one.cache.get(7L);
+    time.pass(Duration.ofMinutes(5).minusSeconds(3));
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.L2);
+    time.pass(Duration.ofSeconds(4));
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+  }
+
+  @Test
+  void withoutL1EachReadAsksRedis() {
+    Process one = new Process();
+    TieredCache<Long, String> cache =
+        TieredCache.builder("plain", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .withoutL1()
+            .time(time)
+            .build();
+    assertThat(cache.get(7L)).isEqualTo("old");
+    assertThat(tier(cache)).isEqualTo(CacheAnswer.Tier.L2);
+    assertThat(tier(cache)).isEqualTo(CacheAnswer.Tier.L2);
+  }
+
+  @Test
+  void withoutRedisL1AndTheLoaderDo() {
+    TieredCache<Long, String> cache = localOnly().build();
+    assertThat(tier(cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(cache)).isEqualTo(CacheAnswer.Tier.L1);
+    FakeTransaction write = new FakeTransaction();
+    cache.invalidate(write, 7L);
+    write.commit(Rows.at(200));
+    assertThat(write.idsAsked).isZero();
+    assertThat(tier(cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(cache.statistics().degraded()).isZero();
+  }
+
+  @Test
+  void absentValueIsNotRememberedByDefault() {
+    Process one = new Process();
+    assertThat(one.cache.get(8L)).isNull();
+    assertThat(one.cache.get(8L)).isNull();
+    assertThat(database.loads).hasValue(2);
+    database.rows.put(8L, "born");
+    assertThat(new Process().cache.get(8L)).isEqualTo("born");
+  }
+
+  @Test
+  void absentValueIsRememberedWhereAskedFor() {
+    Process one = new Process();
+    TieredCache<Long, String> cache =
+        TieredCache.builder("negative", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .negativeTimeToLive(Duration.ofSeconds(2))
+            .time(time)
+            .build();
+    assertThat(cache.lookup(8L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(cache.lookup(8L))
+        .isEqualTo(new CacheAnswer<>(null, CacheAnswer.Tier.L1, Rows.at(100), null));
+    cache.flushL1();
+    assertThat(cache.lookup(8L))
+        .isEqualTo(new CacheAnswer<>(null, CacheAnswer.Tier.L2, Rows.at(100), null));
+    time.pass(Duration.ofSeconds(3));
+    database.rows.put(8L, "born");
+    assertThat(cache.get(8L)).isEqualTo("born");
+  }
+
+  /** What a hit costs beyond Caffeine's own must not grow unseen. */
+  @Test
+  void hitInL1AllocatesNothing() {
+    com.sun.management.ThreadMXBean meter =
+        (com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean();
+    TieredCache<Long, String> cache = localOnly().build();
+    session.set(SessionToken.of(Rows.at(50)));
+    Long key = 7L;
+    cache.get(key);
+    long self = Thread.currentThread().getId();
+    int hits = 20_000;
+    long least = Long.MAX_VALUE;
+    // Caffeine notes reads in a buffer that it drains now and then, and the first rounds run before
+    // the compiler has seen the path: the best round counts.
+    for (int round = 0; round < 20; round++) {
+      long before = meter.getThreadAllocatedBytes(self);
+      for (int i = 0; i < hits; i++) {
+        cache.get(key);
+      }
+      least = Math.min(least, meter.getThreadAllocatedBytes(self) - before);
+    }
+    assertThat(least / hits).isZero();
+  }
+
+  // Changing
+
+  @Test
+  void changeReachesTheOtherProcessL1() {
+    Process one = new Process();
+    Process two = new Process();
+    one.cache.get(7L);
+    two.cache.get(7L);
+
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void transactionIsJoinedOnceForManyKeys() {
+    Process one = new Process();
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    one.cache.invalidate(write, 8L);
+    one.cache.put(write, 7L, "new");
+    assertThat(write.hooks).hasSize(1);
+    int before = redis.calls;
+    write.commit(Rows.at(200));
+    assertThat(redis.calls - before).isEqualTo(2);
+  }
+
+  @Test
+  void keyAddedAfterTheEndIsRefused() {
+    Process one = new Process();
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.commit(Rows.at(200));
+    assertThatThrownBy(() -> one.cache.invalidate(write, 7L))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("The transaction has ended; what changes now belongs to another one");
+  }
+
+  @Test
+  void readDuringTheCommitIsNotKept() {
+    Process one = new Process();
+    Process two = new Process();
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.beforeCommit();
+
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(two.cache.statistics().unshared()).isEqualTo(2);
+
+    database.rows.put(7L, "new");
+    write.afterCommit(Rows.at(200));
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void slowLoadFromBeforeTheCommitIsKeptByNobody() {
+    Process one = new Process();
+    Process two = new Process();
+    database.afterReading =
+        () -> {
+          database.afterReading = () -> {};
+          FakeTransaction write = new FakeTransaction();
+          one.cache.invalidate(write, 7L);
+          database.rows.put(7L, "new");
+          write.commit(Rows.at(200));
+        };
+    assertThat(two.cache.get(7L)).isEqualTo("old");
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void slowLoadFromBeforeTheCommitIsNotKeptWithoutRedisEither() {
+    TieredCache<Long, String> cache = localOnly().build();
+    database.afterReading =
+        () -> {
+          database.afterReading = () -> {};
+          FakeTransaction write = new FakeTransaction();
+          cache.invalidate(write, 7L);
+          database.rows.put(7L, "new");
+          write.commit(Rows.at(200));
+        };
+    assertThat(cache.get(7L)).isEqualTo("old");
+    assertThat(cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void rollbackTellsNobodyAndFreesTheKey() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.beforeCommit();
+    write.rollBack();
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void unknownOutcomeKeepsTheKeyOutUntilTheMarkHasRunOut() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.loseTheAnswer();
+    database.rows.put(7L, "new");
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    time.pass(Duration.ofSeconds(31));
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void changeMadeElsewhereIsDroppedEverywhere() {
+    Process one = new Process();
+    Process two = new Process();
+    one.cache.get(7L);
+    two.cache.get(7L);
+    database.rows.put(7L, "new");
+    one.cache.invalidate(7L);
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void laggingReplicaDoesNotBringTheOldValueBack() {
+    Process one = new Process();
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.commit(Rows.at(200));
+    database.role = Role.REPLICA;
+    database.position = Rows.at(199);
+    assertThat(one.cache.get(7L)).isEqualTo("old");
+    database.rows.put(7L, "new");
+    database.position = Rows.at(200);
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  // Writing through
+
+  @Test
+  void writtenValueIsReadWithoutALoad() {
+    Process one = new Process(true);
+    Process two = new Process();
+    two.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, "new");
+    write.commit(Rows.at(200));
+    int before = database.loads.get();
+    assertThat(one.cache.lookup(7L))
+        .isEqualTo(new CacheAnswer<>("new", CacheAnswer.Tier.L1, Rows.at(200), null));
+    assertThat(two.cache.lookup(7L))
+        .isEqualTo(new CacheAnswer<>("new", CacheAnswer.Tier.L2, Rows.at(200), null));
+    assertThat(database.loads).hasValue(before);
+  }
+
+  @Test
+  void withoutWriteThroughPutOnlyDrops() {
+    Process one = new Process();
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, "new");
+    database.rows.put(7L, "newer");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("newer");
+  }
+
+  @Test
+  void lastWordOnAKeyCounts() {
+    Process one = new Process(true);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, "first");
+    one.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void slowFirstWriterDoesNotCoverTheSecond() {
+    Process one = new Process(true);
+    Process two = new Process(true);
+    FakeTransaction first = new FakeTransaction();
+    one.cache.put(first, 7L, "first");
+    first.beforeCommit();
+    // The first has committed and sleeps before it can say so.
+    FakeTransaction second = new FakeTransaction();
+    two.cache.put(second, 7L, "second");
+    database.rows.put(7L, "second");
+    second.commit(Rows.at(300));
+    first.afterCommit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("second");
+    assertThat(two.cache.get(7L)).isEqualTo("second");
+    assertThat(new Process().cache.get(7L)).isEqualTo("second");
+  }
+
+  @Test
+  void deletedRowIsNotPutUnlessAbsenceIsRemembered() {
+    Process one = new Process(true);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, null);
+    database.rows.remove(7L);
+    write.commit(Rows.at(200));
+    assertThat(one.cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
+  }
+
+  @Test
+  void unencodableNewValueIsDroppedInstead() {
+    Process one = new Process(true);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, "unencodable");
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+    assertThat(log.warnings()).hasSize(1);
+  }
+
+  // Sessions
+
+  @Test
+  void sessionThatHasSeenMoreThanL1IsNotServedFromIt() {
+    Process one = new Process();
+    one.cache.get(7L);
+    session.set(SessionToken.of(Rows.at(101)));
+    database.position = Rows.at(150);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    // And what was loaded for it serves it from then on, here and elsewhere.
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    assertThat(tier(new Process().cache)).isEqualTo(CacheAnswer.Tier.L2);
+  }
+
+  @Test
+  void sessionReadsItsOwnWriteInAProcessThatHasNotHeardOfIt() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    two.client.deaf = true;
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    database.position = Rows.at(200);
+
+    assertThat(two.cache.get(7L)).isEqualTo("old");
+    session.set(SessionToken.of(Rows.at(200)));
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void sessionOfAnotherShardIsServed() {
+    Process one = new Process();
+    one.cache.get(7L);
+    session.set(SessionToken.of(new dev.waymark.LogPosition(9, 1, 5000)));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void valueOfUnknownAgeServesOnlySessionsThatHaveSeenNothing() {
+    Process one = new Process();
+    database.position = null;
+    one.cache.get(7L);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    session.set(SessionToken.of(Rows.at(1)));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+  }
+
+  // Loading
+
+  @Test
+  void threadsShareOneLoad() throws Exception {
+    Process one = new Process();
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    database.afterReading =
+        () -> {
+          loading.countDown();
+          awaitQuietly(goOn);
+        };
+    List<Future<String>> answers = new ArrayList<>();
+    for (int i = 0; i < 32; i++) {
+      answers.add(threads.submit(() -> one.cache.get(7L)));
+    }
+    loading.await();
+    goOn.countDown();
+    for (Future<String> answer : answers) {
+      assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    }
+    assertThat(database.loads).hasValue(1);
+  }
+
+  @Test
+  void readerAfterTheCommitDoesNotJoinALoadFromBeforeIt() throws Exception {
+    Process one = new Process();
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    database.afterReading =
+        () -> {
+          database.afterReading = () -> {};
+          loading.countDown();
+          awaitQuietly(goOn);
+        };
+    Future<String> slow = threads.submit(() -> one.cache.get(7L));
+    loading.await();
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+    goOn.countDown();
+    assertThat(slow.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void sessionThatASharedLoadDoesNotCoverLoadsForItself() throws Exception {
+    ThreadLocal<SessionToken> sessions = ThreadLocal.withInitial(SessionToken::empty);
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    database.afterReading =
+        () -> {
+          database.afterReading = () -> {};
+          loading.countDown();
+          awaitQuietly(goOn);
+        };
+    TieredCache<Long, String> cache = localOnly().sessionToken(sessions::get).build();
+    Future<String> slow = threads.submit(() -> cache.get(7L));
+    loading.await();
+    database.rows.put(7L, "new");
+    database.position = Rows.at(200);
+    AtomicReference<Thread> reader = new AtomicReference<>();
+    Future<String> fresh =
+        threads.submit(
+            () -> {
+              sessions.set(SessionToken.of(Rows.at(200)));
+              reader.set(Thread.currentThread());
+              return cache.get(7L);
+            });
+    await().until(() -> reader.get() != null && reader.get().getState() == Thread.State.WAITING);
+    goOn.countDown();
+    assertThat(slow.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    assertThat(fresh.get(10, TimeUnit.SECONDS)).isEqualTo("new");
+  }
+
+  @Test
+  void loaderThatAsksItsOwnKeyIsToldSo() {
+    AtomicReference<TieredCache<Long, String>> self = new AtomicReference<>();
+    TieredCache<Long, String> cache =
+        TieredCache.<Long, String>builder(
+                "circle",
+                key -> {
+                  self.get().get(key);
+                  return database.load(key);
+                })
+            .time(time)
+            .build();
+    self.set(cache);
+    assertThatThrownBy(() -> cache.get(7L))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("The loader of a cache asked the same cache for the key that it is loading");
+  }
+
+  @Test
+  void uncheckedFailureComesAsItIsAndIsNotCached() {
+    Process one = new Process();
+    IllegalStateException failure = new IllegalStateException("no database");
+    database.afterReading =
+        () -> {
+          throw failure;
+        };
+    assertThatThrownBy(() -> one.cache.get(7L)).isSameAs(failure);
+    database.afterReading = () -> {};
+    // At once: the lease was given back.
+    long before = time.millis();
+    assertThat(one.cache.get(7L)).isEqualTo("old");
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    assertThat(time.millis()).isEqualTo(before);
+    assertThat(one.cache.statistics().loadFailures()).isEqualTo(1);
+  }
+
+  @Test
+  void checkedFailureIsWrappedWithoutTheKey() {
+    IOException failure = new IOException("cut off");
+    TieredCache<Long, String> cache =
+        TieredCache.<Long, String>builder(
+                "users",
+                key -> {
+                  throw failure;
+                })
+            .time(time)
+            .build();
+    assertThatThrownBy(() -> cache.get(7L))
+        .isInstanceOf(WaymarkException.class)
+        .hasCause(failure)
+        .hasMessage(
+            "Cache users could not load key "
+                + dev.waymark.KeyRendering.FINGERPRINT.render(7)
+                + ": java.io.IOException: cut off. Nothing was cached; see the cause, then the call"
+                + " may be repeated.");
+  }
+
+  @Test
+  void waitersGetTheLeadersFailure() throws Exception {
+    Process one = new Process();
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    IllegalStateException failure = new IllegalStateException("no database");
+    database.afterReading =
+        () -> {
+          loading.countDown();
+          awaitQuietly(goOn);
+          throw failure;
+        };
+    Future<String> leader = threads.submit(() -> one.cache.get(7L));
+    loading.await();
+    AtomicReference<Thread> joiner = new AtomicReference<>();
+    Future<String> joined =
+        threads.submit(
+            () -> {
+              joiner.set(Thread.currentThread());
+              return one.cache.get(7L);
+            });
+    await().until(() -> joiner.get() != null && joiner.get().getState() == Thread.State.WAITING);
+    goOn.countDown();
+    assertThatThrownBy(() -> leader.get(10, TimeUnit.SECONDS)).hasCause(failure);
+    assertThatThrownBy(() -> joined.get(10, TimeUnit.SECONDS)).hasCause(failure);
+    assertThat(database.loads).hasValue(1);
+  }
+
+  @Test
+  void interruptedWaiterGivesUpAndStaysInterrupted() throws Exception {
+    Process one = new Process();
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    database.afterReading =
+        () -> {
+          loading.countDown();
+          awaitQuietly(goOn);
+        };
+    Future<String> leader = threads.submit(() -> one.cache.get(7L));
+    loading.await();
+    Future<Boolean> waiter =
+        threads.submit(
+            () -> {
+              Thread.currentThread().interrupt();
+              assertThatThrownBy(() -> one.cache.get(7L)).isInstanceOf(WaymarkException.class);
+              return Thread.currentThread().isInterrupted();
+            });
+    assertThat(waiter.get(10, TimeUnit.SECONDS)).isTrue();
+    goOn.countDown();
+    assertThat(leader.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+  }
+
+  @Test
+  void otherProcessWaitsForTheLeaseHoldersValue() {
+    Process one = new Process();
+    Process two = new Process();
+    String lease = "lease of another";
+    two.client.read(SEVEN, lease, SharedTier.Asking.READ);
+    time.duringPause =
+        () ->
+            two.client.fill(
+                SEVEN,
+                lease,
+                new ValueFormat<>(new Text()).encode("theirs", Rows.at(100)),
+                Duration.ofMinutes(1),
+                Role.PRIMARY,
+                Rows.at(100));
+    assertThat(one.cache.lookup(7L))
+        .isEqualTo(new CacheAnswer<>("theirs", CacheAnswer.Tier.L2, Rows.at(100), null));
+    assertThat(database.loads).hasValue(0);
+  }
+
+  @Test
+  void otherProcessLoadsItselfWhenTheLeaseHolderTakesTooLong() {
+    Process one = new Process();
+    Process two = new Process();
+    two.client.read(SEVEN, "lease of another", SharedTier.Asking.READ);
+    long before = time.millis();
+    assertThat(one.cache.get(7L)).isEqualTo("old");
+    assertThat(time.millis() - before).isBetween(200L, 250L);
+    // Not kept: the lease holder's answer is the one that Redis vouches for.
+    assertThat(one.cache.statistics().unshared()).isEqualTo(1);
+    time.pass(Duration.ofSeconds(3));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  // What stands in Redis
+
+  @Test
+  void poisonedBytesAreAMissAndAreReplaced() {
+    Process one = new Process();
+    one.cache.get(7L);
+    redis.poison(
+        SEVEN,
+        bytes -> {
+          bytes[bytes.length - 1] ^= 1;
+          return bytes;
+        });
+    one.cache.flushL1();
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    one.cache.flushL1();
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+    redis.poison(SEVEN, bytes -> new byte[0]);
+    one.cache.flushL1();
+    assertThat(one.cache.get(7L)).isEqualTo("old");
+  }
+
+  @Test
+  void valueThatCannotBeEncodedIsReturnedAndToldOfOnce() {
+    Process one = new Process();
+    database.rows.put(7L, "unencodable");
+    assertThat(one.cache.get(7L)).isEqualTo("unencodable");
+    assertThat(one.cache.get(7L)).isEqualTo("unencodable");
+    assertThat(database.loads).hasValue(2);
+    assertThat(log.warnings())
+        .containsExactly(
+            "Cache users cannot encode a value for Redis; such values are loaded each time. Give"
+                + " its codec a type that it can write");
+  }
+
+  // Redis away
+
+  @Test
+  void redisOutageFallsThroughToTheDatabase() {
+    Process one = new Process();
+    redis.down = true;
+    // The read that finds Redis gone is not kept: L1 is emptied at that moment.
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    int before = redis.calls;
+    time.pass(Duration.ofSeconds(11));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(redis.calls).isEqualTo(before);
+    assertThat(one.cache.statistics().degraded()).isEqualTo(3);
+    assertThat(log.warnings()).hasSize(1);
+  }
+
+  @Test
+  void changeDuringAnOutageReachesTheOthersBeforeRedisIsReadAgain() {
+    Process one = new Process();
+    Process two = new Process();
+    one.cache.get(7L);
+    two.cache.get(7L);
+    one.client.cutOff = true;
+
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, "new");
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+    assertThat(two.cache.get(7L)).isEqualTo("old"); // within l1TimeToLive
+
+    one.client.cutOff = false;
+    one.background.runNext();
+    assertThat(one.tier.isAvailable()).isTrue();
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+    // The floor came along as well.
+    assertThat(two.client.read(SEVEN, "t", SharedTier.Asking.REFRESH))
+        .isEqualTo(new SharedTier.Lookup.Leased());
+    assertThat(
+            two.client.fill(
+                SEVEN, "t", new byte[1], Duration.ofSeconds(1), Role.REPLICA, Rows.at(199)))
+        .isEqualTo(SharedTier.Fill.NOT_NEW_ENOUGH);
+  }
+
+  @Test
+  void transactionIdIsNotAskedForWhileRedisIsAway() {
+    Process one = new Process();
+    redis.down = true;
+    one.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.commit(Rows.at(200));
+    assertThat(write.idsAsked).isZero();
+  }
+
+  @Test
+  void lostConnectionEmptiesL1() {
+    Process one = new Process();
+    one.cache.get(7L);
+    one.client.loseConnection();
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+  }
+
+  @Test
+  void cacheGoesOnAfterItsTierIsClosed() {
+    Process one = new Process();
+    one.cache.get(7L);
+    one.tier.close();
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    assertThat(one.cache.get(8L)).isNull();
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
