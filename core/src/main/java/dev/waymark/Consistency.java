@@ -12,9 +12,7 @@ public sealed interface Consistency {
     }
   }
 
-  /**
-   * At least the writes and the reads of the current session, from a replica where one has them.
-   */
+  /** At least what the current session has written, from a replica where one has it. */
   record Session() implements Consistency {
     @Override
     public String toString() {
@@ -55,7 +53,7 @@ public sealed interface Consistency {
     return new Strong();
   }
 
-  /** At least the session's own writes and reads; the default. */
+  /** At least what the session has written; the default. */
   static Consistency session() {
     return new Session();
   }

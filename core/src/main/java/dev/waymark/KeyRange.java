@@ -24,11 +24,6 @@ public record KeyRange(long from, long to) implements Comparable<KeyRange> {
     return from <= key && key < to;
   }
 
-  /** Whether this range has no upper end, that is, ends at {@link Long#MAX_VALUE}. */
-  public boolean isOpenEnded() {
-    return to == Long.MAX_VALUE;
-  }
-
   /** Orders ranges by their first key, then by their end. */
   @Override
   public int compareTo(KeyRange other) {

@@ -7,7 +7,8 @@ public enum Outcome {
   /** The server rolled the work back: nothing was written. */
   REJECTED("Nothing was written"),
   /** The answer to COMMIT was lost: the work may or may not have been done. */
-  UNKNOWN("Whether the transaction was committed is unknown; look before repeating it");
+  UNKNOWN(
+      "Whether the transaction was committed is unknown; look with strong consistency before repeating it");
 
   private final String sentence;
 

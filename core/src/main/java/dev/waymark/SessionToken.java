@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * How far along each shard's log a session has seen: the greatest log position per system and
@@ -47,20 +46,6 @@ public final class SessionToken {
   /** Whether the session has seen nothing. */
   public boolean isEmpty() {
     return positions.isEmpty();
-  }
-
-  /**
-   * The position that the session has seen on the latest timeline it knows of a system, or null.
-   */
-  public @Nullable LogPosition latestOn(long systemId) {
-    // An index loop: this stands on the way of every read of a session, and allocates nothing.
-    for (int i = positions.size() - 1; i >= 0; i--) {
-      LogPosition position = positions.get(i);
-      if (position.systemId() == systemId) {
-        return position;
-      }
-    }
-    return null;
   }
 
   /** A token that covers what either has seen. */

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>With a secret each token carries an HMAC-SHA256 and anything not signed with the same secret
  * is refused. Without one it carries a checksum, which finds damage but not forgery; a forged token
- * can then at worst send its own bearer's reads to the primary. Safe to share between threads.
+ * can then send its own bearer's reads to the primary, or let its bearer's calls wait out their
+ * deadline for a promotion that never was. Safe to share between threads.
  */
 public final class SessionTokenFormat {
   /** The longest text that is looked at, in characters. */

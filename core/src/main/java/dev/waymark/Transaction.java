@@ -7,7 +7,10 @@ import java.sql.Connection;
  * for sharing.
  */
 public interface Transaction {
-  /** The connection that the transaction runs on. Committing or closing it is refused. */
+  /**
+   * The connection that the transaction runs on. Its {@code commit}, {@code rollback} (but for
+   * savepoints), {@code close} and {@code setAutoCommit} are refused.
+   */
   Connection connection();
 
   /** The name of the shard. */

@@ -93,16 +93,6 @@ class SessionTokenTest {
   }
 
   @Property(tries = 300)
-  void latestIsTheGreatestTimelineSeenOfASystem(@ForAll SessionToken a) {
-    for (LogPosition seen : a.positions()) {
-      LogPosition latest = a.latestOn(seen.systemId());
-      assertThat(latest).isNotNull();
-      assertThat(latest.timeline()).isGreaterThanOrEqualTo(seen.timeline());
-    }
-    assertThat(a.latestOn(99)).isNull();
-  }
-
-  @Property(tries = 300)
   void successorReplacesEarlierTimelinesOfItsSystemAndNothingElse(
       @ForAll SessionToken a, @ForAll LogPosition successor) {
     SessionToken after = a.succeededBy(successor);

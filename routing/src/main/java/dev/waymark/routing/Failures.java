@@ -1,6 +1,7 @@
 package dev.waymark.routing;
 
 import dev.waymark.WaymarkException;
+import java.net.SocketTimeoutException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
@@ -46,10 +47,38 @@ final class Failures {
    */
   static boolean tookNodeAway(Throwable failure, Connection connection) {
     try {
-      return isOfNode(failure) && connection.isClosed();
+      return isOfNode(failure) && !isTimeout(failure) && connection.isClosed();
     } catch (SQLException unclear) {
       return true;
     }
+  }
+
+  /**
+   * Whether no answer came in time. That says nothing about the node: the statement may just be
+   * slow. A node that hangs is found by the monitor, which asks something quick.
+   */
+  static boolean isTimeout(Throwable failure) {
+    Throwable cause = failure;
+    for (int depth = 0; cause != null && depth < DEEPEST_CAUSE; depth++) {
+      if (cause instanceof SocketTimeoutException) {
+        return true;
+      }
+      if (cause instanceof WaymarkException) {
+        return false;
+      }
+      cause = cause.getCause();
+    }
+    return false;
+  }
+
+  /**
+   * Whether an error that came back for {@code COMMIT; SELECT …} can only be COMMIT's own, so that
+   * nothing was written: a constraint checked late, a serialization failure, a trigger's refusal.
+   * Any other one, a cancel for instance, may have met the SELECT behind a commit that succeeded.
+   */
+  static boolean isOfCommitAlone(SQLException failure) {
+    String state = failure.getSQLState();
+    return state != null && state.matches("(21|22|23|25|27|2D|40|44|P0)...");
   }
 
   /** Whether a replica refused to write: the node is not, or no longer, the primary. */

@@ -3,6 +3,7 @@ package dev.waymark.routing;
 import dev.waymark.LogPosition;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the primary stood when: answers as of what instant a replica is current. A replica that has
@@ -34,13 +35,13 @@ final class FreshnessLog {
     }
   }
 
-  /** The latest instant as of which a node at {@code position} is current, or {@code otherwise}. */
-  long freshAsOf(LogPosition position, long otherwise) {
+  /** The latest instant as of which a node at {@code position} is known to be current, or null. */
+  @Nullable Long freshAsOf(LogPosition position) {
     for (int i = samples.size() - 1; i >= 0; i--) {
       if (position.covers(samples.get(i).position())) {
         return samples.get(i).nanos();
       }
     }
-    return otherwise;
+    return null;
   }
 }

@@ -100,7 +100,8 @@ public final class KeyAllocator {
     }
     // Threads that come here together each fetch a block; none is lost, they queue up.
     Long start = fetch(shard, range);
-    if (start == null) {
+    // A sequence that an earlier map left behind may reach beyond the range.
+    if (start == null || !range.contains(start)) {
       exhausted.add(range);
       return null;
     }

@@ -10,6 +10,7 @@ import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.logging.Logger;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,14 @@ final class KeyDataSource implements DataSource {
   @Override
   public Connection getConnection() throws SQLException {
     Connection connection = database.connectionTo(shard, key);
+    try {
+      connection.setAutoCommit(true);
+    } catch (SQLException failure) {
+      NodePools.giveBack(connection);
+      throw failure;
+    }
     Session session = database.currentSession();
+    AtomicBoolean closed = new AtomicBoolean();
     return (Connection)
         Proxy.newProxyInstance(
             KeyDataSource.class.getClassLoader(),
@@ -43,7 +51,9 @@ final class KeyDataSource implements DataSource {
                     return null;
                   }
                   case "close" -> {
-                    close(connection, session);
+                    if (closed.compareAndSet(false, true)) {
+                      close(connection, session);
+                    }
                     return null;
                   }
                   default -> {
@@ -57,32 +67,55 @@ final class KeyDataSource implements DataSource {
   }
 
   private void close(Connection connection, Session session) throws SQLException {
-    if (connection.isClosed()) {
-      return;
-    }
     try (connection) {
-      if (!connection.getAutoCommit()) {
-        // What was not committed is rolled back, as the pool would do next.
-        connection.rollback();
-      }
+      // What was begun and not committed is rolled back, as the pool would do.
+      NodePools.endOwnTransaction(connection);
       learnPosition(connection, session);
     }
   }
 
-  /** The position lies at or after every commit that the connection has been told of. */
+  /**
+   * Learns a position at or after every commit that the connection's user has been told of; on
+   * another connection where this one is lost.
+   */
   private void learnPosition(Connection connection, Session session) throws SQLException {
+    try {
+      if (!connection.isClosed()) {
+        database.wrote(shard, session, key, position(connection));
+        return;
+      }
+    } catch (SQLException lost) {
+      // Asked again below.
+    }
+    Connection another = database.connectionTo(shard, key);
+    try {
+      database.wrote(shard, session, key, position(another));
+    } catch (SQLException failure) {
+      throw new SQLException(
+          "What was committed on shard "
+              + shard.name()
+              + " is committed, but the session could not learn where: it may not see it until every"
+              + " replica has replayed it. Read with strong consistency",
+          "08007",
+          failure);
+    } finally {
+      NodePools.giveBack(another);
+    }
+  }
+
+  private static LogPosition position(Connection connection) throws SQLException {
     boolean autoCommit = connection.getAutoCommit();
     try (Statement statement = connection.createStatement();
         ResultSet answer =
             statement.executeQuery(
                 "SELECT * FROM (" + EndOfLog.SELECT + ") AS log, pg_control_system()")) {
       answer.next();
-      LogPosition position = EndOfLog.read(answer, answer.getLong("system_identifier"));
-      database.wrote(shard, session, key, position);
-    }
-    if (!autoCommit) {
-      // The question opened a transaction of its own.
-      connection.rollback();
+      return EndOfLog.read(answer, answer.getLong("system_identifier"));
+    } finally {
+      if (!autoCommit && !connection.isClosed()) {
+        // The question opened a transaction of its own.
+        connection.rollback();
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,8 +33,11 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
   /** Which shard a system identifier was first seen in; shared by all shards of the database. */
   private final ConcurrentMap<Long, String> systems;
 
-  /** The first look's failures that trying again cannot mend. */
-  private final List<String> misconfigured = new ArrayList<>();
+  /** What the first look found that trying again cannot mend; null once that was asked for. */
+  private @Nullable List<String> misconfigured = new ArrayList<>();
+
+  /** The system identifier of whichever node answered first; guarded by this object's lock. */
+  private @Nullable Long systemId;
 
   LiveShard(
       Shard shard, WaymarkConfig config, ConcurrentMap<Long, String> systems, LongSupplier clock) {
@@ -99,39 +103,64 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
     for (NodeMonitor monitor : monitors) {
       monitor.awaitFirstLook(deadline.nanosLeft());
     }
-    synchronized (misconfigured) {
-      return List.copyOf(misconfigured);
+    synchronized (this) {
+      List<String> found = misconfigured == null ? List.of() : List.copyOf(misconfigured);
+      misconfigured = null;
+      return found;
     }
   }
 
   @Override
   public void sawUp(int index, Role role, LogPosition position, long askedAtNanos) {
-    String owner = systems.putIfAbsent(position.systemId(), shard.name());
-    if (owner != null && !owner.equals(shard.name())) {
-      refuse(index, "it is a server of " + owner + ": both have the same system identifier");
+    String foreign = foreign(position.systemId());
+    if (foreign != null) {
+      refuse(index, foreign);
       return;
     }
     state.update(
         view -> {
           NodeView before = view.nodes().get(index);
           LogPosition known = before.position();
-          if (known != null && !known.equals(position) && known.covers(position)) {
+          boolean isForward =
+              known == null || position.timeline() > known.timeline() || position.covers(known);
+          if (known != null && !isForward) {
             // A standby that crashed comes back at an earlier place. What was forgotten because
             // every replica had passed it is needed again.
             recentWrites.requireOfAll(known);
           }
-          if (role == Role.PRIMARY) {
+          Long freshAsOf =
+              role == Role.PRIMARY ? Long.valueOf(askedAtNanos) : freshness.freshAsOf(position);
+          if (freshAsOf == null && isForward) {
+            freshAsOf = before.freshAsOfNanos();
+          }
+          NodeView now = before.up(role, position, freshAsOf);
+          ShardView after = view.with(now);
+          if (now.equals(after.primary())) {
+            // Not of a primary that another has overtaken: it knows nothing of what is committed.
             freshness.primaryAt(position, askedAtNanos);
           }
-          long freshAsOf =
-              role == Role.PRIMARY
-                  ? askedAtNanos
-                  : freshness.freshAsOf(position, before.freshAsOfNanos());
-          NodeView now = before.up(role, position, freshAsOf);
           logChange(before, now);
-          return view.with(now);
+          // Within the update: by an older view, what is required now might look covered.
+          recentWrites.forgetCovered(after);
+          return after;
         });
-    recentWrites.forgetCovered(state.view());
+  }
+
+  /** Why a server with this system identifier cannot be a node of this shard; null if it can. */
+  private synchronized @Nullable String foreign(long answered) {
+    if (systemId == null) {
+      String owner = systems.putIfAbsent(answered, shard.name());
+      if (owner != null && !owner.equals(shard.name())) {
+        return "it is a server of " + owner + ": both have the same system identifier";
+      }
+      systemId = answered;
+    }
+    return systemId == answered
+        ? null
+        : "it is no replica of the other nodes of "
+            + shard.name()
+            + ": its system identifier is another one. Correct its URL; after an upgrade that gave the"
+            + " whole shard a new one, restart";
   }
 
   @Override
@@ -149,8 +178,10 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
   }
 
   private void refuse(int index, String why) {
-    synchronized (misconfigured) {
-      misconfigured.add("node " + shard.nodes().get(index).name() + ": " + why);
+    synchronized (this) {
+      if (misconfigured != null) {
+        misconfigured.add("node " + shard.nodes().get(index).name() + ": " + why);
+      }
     }
     markDown(index, why);
   }
@@ -194,6 +225,7 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
 
   @Override
   public void close() {
+    state.close();
     monitors.forEach(NodeMonitor::close);
     pools.forEach(NodePools::close);
   }

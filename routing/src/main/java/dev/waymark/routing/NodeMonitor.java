@@ -114,9 +114,19 @@ final class NodeMonitor implements AutoCloseable {
       }
       return true;
     } catch (SQLException failure) {
-      disconnect();
-      observer.sawDown(node.index(), failure);
+      lost(failure);
       return false;
+    } catch (RuntimeException failure) {
+      // The driver throws one when it is interrupted; whatever it is, watching goes on.
+      lost(new SQLException(failure.toString(), "08001", failure));
+      return false;
+    }
+  }
+
+  private void lost(SQLException failure) {
+    disconnect();
+    if (stopped.getCount() > 0) {
+      observer.sawDown(node.index(), failure);
     }
   }
 

@@ -8,10 +8,13 @@ import dev.waymark.Node;
 import dev.waymark.WaymarkConfig;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Properties;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.core.BaseConnection;
+import org.postgresql.core.TransactionState;
 
 /**
  * The connection pools of one node: one for reads, whose sessions refuse to write, and one for
@@ -47,6 +50,27 @@ final class NodePools implements AutoCloseable {
     } catch (SQLException failure) {
       connection.close();
       throw failure;
+    }
+  }
+
+  /**
+   * Returns a connection. A transaction that the work began by a statement of its own is rolled
+   * back: the pool does so only with auto-commit off, and whoever comes next would be inside it.
+   */
+  static void giveBack(Connection connection) {
+    try (connection) {
+      endOwnTransaction(connection);
+    } catch (SQLException broken) {
+      // The pool discards it; what the call itself met has been told already.
+    }
+  }
+
+  static void endOwnTransaction(Connection connection) throws SQLException {
+    if (!connection.isClosed()
+        && connection.unwrap(BaseConnection.class).getTransactionState() != TransactionState.IDLE) {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute("ROLLBACK");
+      }
     }
   }
 
@@ -97,8 +121,15 @@ final class NodePools implements AutoCloseable {
     try {
       HikariDataSource pool = reads;
       if (pool == null) {
-        // As a statement and not as a driver property, which a URL's own options would override.
-        reads = pool = open("reads", "SET default_transaction_read_only = on");
+        // As statements and not as driver properties, which a URL's own options would override. The
+        // server gives up a little after the caller has: a forgotten read would go on to hold its
+        // snapshot, and a replica's replay with it.
+        long patience = config.calls().deadline().toMillis() + 1_000;
+        reads =
+            pool =
+                open(
+                    "reads",
+                    "SET default_transaction_read_only = on; SET statement_timeout = " + patience);
       }
       return pool;
     } finally {
@@ -132,7 +163,7 @@ final class NodePools implements AutoCloseable {
     hikari.setMaximumPoolSize(config.pool().size());
     hikari.setMinimumIdle(1);
     hikari.setConnectionTimeout(config.pool().acquireTimeout().toMillis());
-    hikari.setValidationTimeout(Math.max(250, config.pool().connectTimeout().toMillis()));
+    hikari.setValidationTimeout(config.pool().connectTimeout().toMillis());
     // A node may be down when its pool opens; it is then simply not chosen.
     hikari.setInitializationFailTimeout(-1);
     hikari.setConnectionInitSql(firstStatement);

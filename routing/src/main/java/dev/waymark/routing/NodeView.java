@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param position what the node is known to have written (primary) or replayed (replica); kept
  *     while it is down, null if it never answered
  * @param freshAsOfNanos the node shows everything committed before this instant of the monotonic
- *     clock; meaningless while {@code position} is null
+ *     clock; null if no such instant is known
  * @param trouble why the node is not up; null if it is
  */
 record NodeView(
@@ -21,11 +21,11 @@ record NodeView(
     Node node,
     @Nullable Role role,
     @Nullable LogPosition position,
-    long freshAsOfNanos,
+    @Nullable Long freshAsOfNanos,
     @Nullable String trouble) {
 
   static NodeView unknown(int index, Node node) {
-    return new NodeView(index, node, null, null, 0, "it has not been reached yet");
+    return new NodeView(index, node, null, null, null, "it has not been reached yet");
   }
 
   boolean isUp() {
@@ -36,7 +36,7 @@ record NodeView(
     return role == asked;
   }
 
-  NodeView up(Role nowRole, LogPosition nowAt, long freshAsOf) {
+  NodeView up(Role nowRole, LogPosition nowAt, @Nullable Long freshAsOf) {
     return new NodeView(index, node, nowRole, nowAt, freshAsOf, null);
   }
 

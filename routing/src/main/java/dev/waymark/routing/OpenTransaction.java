@@ -27,8 +27,7 @@ final class OpenTransaction implements Transaction {
   /** One round trip: the position is read right after the commit, so it covers the commit. */
   private static final String COMMIT = "COMMIT; " + EndOfLog.SELECT;
 
-  private static final Set<String> OURS =
-      Set.of("commit", "rollback", "close", "abort", "setAutoCommit");
+  private static final Set<String> OURS = Set.of("commit", "close", "abort", "setAutoCommit");
 
   private final String shard;
   private final long systemId;
@@ -124,6 +123,18 @@ final class OpenTransaction implements Transaction {
     }
   }
 
+  /** Whether the node turned out to be a replica; asked after a refusal to write. */
+  boolean runsOnReplica() {
+    rollback();
+    try (Statement statement = connection.createStatement();
+        ResultSet answer = statement.executeQuery("SELECT pg_is_in_recovery()")) {
+      answer.next();
+      return answer.getBoolean(1);
+    } catch (SQLException unclear) {
+      return true;
+    }
+  }
+
   void rollback() {
     try {
       connection.rollback();
@@ -155,7 +166,7 @@ final class OpenTransaction implements Transaction {
   private void tell(Runnable hook) {
     try {
       hook.run();
-    } catch (RuntimeException failure) {
+    } catch (RuntimeException | Error failure) {
       log.warn("A hook failed after a transaction on {} had ended", shard, failure);
     }
   }
@@ -166,7 +177,9 @@ final class OpenTransaction implements Transaction {
             OpenTransaction.class.getClassLoader(),
             new Class<?>[] {Connection.class},
             (proxy, method, arguments) -> {
-              if (OURS.contains(method.getName())) {
+              // Rolling back to a savepoint is the work's own business.
+              boolean whole = method.getName().equals("rollback") && arguments == null;
+              if (whole || OURS.contains(method.getName())) {
                 throw new SQLException(
                     "Waymark ends the transaction when the work returns or throws; "
                         + method.getName()

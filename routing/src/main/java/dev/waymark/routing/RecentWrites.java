@@ -33,8 +33,15 @@ final class RecentWrites {
     positions.merge(key, position, RecentWrites::later);
   }
 
-  /** What a read of the key must see, or null if every replica is known to show it. */
-  @Nullable LogPosition neededFor(long key) {
+  /**
+   * What a read of the key must see, or null if every replica is known to show it.
+   *
+   * @param key null for a read that is not of one key
+   */
+  @Nullable LogPosition neededFor(@Nullable Long key) {
+    if (key == null) {
+      return neededForAll();
+    }
     // The map first: folding raises the floor before it empties the map.
     LogPosition written = positions.isEmpty() ? null : positions.get(key);
     LogPosition least = floor;
@@ -44,8 +51,7 @@ final class RecentWrites {
     return least == null ? written : later(written, least);
   }
 
-  /** What a read that is not keyed must see. */
-  @Nullable LogPosition neededForAll() {
+  private @Nullable LogPosition neededForAll() {
     LogPosition needed = null;
     for (LogPosition position : positions.values()) {
       needed = needed == null ? position : later(needed, position);

@@ -28,15 +28,11 @@ final class Router {
   record Need(
       Consistency consistency, SessionToken seen, @Nullable LogPosition keyWritten, long avoided) {
     boolean avoids(NodeView node) {
-      return (avoided & 1L << node.index()) != 0;
+      return (avoided & bit(node)) != 0;
     }
 
-    Need avoiding(NodeView node) {
-      return new Need(consistency, seen, keyWritten, avoided | 1L << node.index());
-    }
-
-    Need avoidingNobody() {
-      return new Need(consistency, seen, keyWritten, 0);
+    static long bit(NodeView node) {
+      return 1L << node.index();
     }
 
     /**
@@ -74,9 +70,9 @@ final class Router {
     int fit = 0;
     for (int i = 0; i < nodes.size(); i++) {
       NodeView node = nodes.get(i);
-      if (node.isUp(Role.REPLICA) && !need.avoids(node)) {
+      if (node.isUp(Role.REPLICA)) {
         up++;
-        fit += isFresh(view, node, need, nowNanos) ? 1 : 0;
+        fit += !need.avoids(node) && isFresh(view, node, need, nowNanos) ? 1 : 0;
       }
     }
     if (fit == 0) {
@@ -101,7 +97,8 @@ final class Router {
       return true;
     }
     if (need.consistency() instanceof Consistency.BoundedStaleness bounded) {
-      return node.position() != null && nowNanos - node.freshAsOfNanos() <= bounded.age().toNanos();
+      Long freshAsOf = node.freshAsOfNanos();
+      return freshAsOf != null && nowNanos - freshAsOf <= bounded.age().toNanos();
     }
     return (need.keyWritten() == null || view.covers(node, need.keyWritten()))
         && view.covers(node, need.seen());

@@ -51,7 +51,7 @@ public final class Scatter<T> {
         Throwable cause = failure.getCause() == null ? failure : failure.getCause();
         if (failed == null) {
           failed = cause;
-        } else {
+        } else if (failed != cause) {
           failed.addSuppressed(cause);
         }
       }

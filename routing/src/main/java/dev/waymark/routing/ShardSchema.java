@@ -11,6 +11,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -30,13 +31,20 @@ public final class ShardSchema {
       WHERE conrelid = to_regclass(?) AND conname = ? AND contype = 'c'
       """;
 
+  /** An arbitrary number that nobody else's advisory lock is likely to have: "waymark" in ASCII. */
+  private static final long INSTALLING = 0x7761796D61726BL;
+
   private final ShardedDatabase database;
 
   ShardSchema(ShardedDatabase database) {
     this.database = database;
   }
 
-  /** The statements for one shard. They replace what an earlier map left behind. */
+  /**
+   * The statements for one shard whose tables are empty. They replace the constraints of an earlier
+   * map and leave sequences that are there as they are; {@link #install} looks at both, and at the
+   * rows.
+   */
   public List<String> sql(String shard) {
     List<String> statements = new ArrayList<>();
     for (Table.Sharded table : shardedTables()) {
@@ -49,8 +57,9 @@ public final class ShardSchema {
   }
 
   /**
-   * Installs what is missing on every shard, one transaction for each. A sequence that is new
-   * starts after the greatest key that the sharded tables already hold in its range.
+   * Installs what is missing or differs on every shard, one transaction for each. A sequence that
+   * is new starts after the greatest key that the sharded tables already hold in its range. While a
+   * constraint is added to a large table, that is locked and looked through, however long it takes.
    *
    * @throws SQLException if a shard refuses, because a table is missing or holds a misplaced row
    *     for instance; that shard is then as it was, the shards before it are done
@@ -63,6 +72,10 @@ public final class ShardSchema {
 
   private boolean install(String shard, Transaction transaction) throws SQLException {
     Connection connection = transaction.connection();
+    // Looking through a large table may take longer than a call may; the pool sets it back.
+    connection.setNetworkTimeout(Runnable::run, 0);
+    // Two processes that start together: the second finds the work done.
+    execute(connection, List.of("SELECT pg_advisory_xact_lock(" + INSTALLING + ")"));
     for (Table.Sharded table : shardedTables()) {
       if (constraintProblem(connection, shard, table) != null) {
         execute(connection, constraintSql(shard, table));
@@ -70,13 +83,53 @@ public final class ShardSchema {
     }
     for (KeyRange range : database.map().rangesOf(shard)) {
       if (!exists(connection, sequence(range))) {
-        Long first = firstFreeKey(connection, range);
-        if (first != null) {
-          execute(connection, List.of(sequenceSql(range, first)));
-        }
+        installSequence(connection, range);
+      } else if (sequenceProblem(connection, range) != null) {
+        // The last key it dealt may lie beyond the range that is left to it.
+        execute(
+            connection,
+            List.of(
+                "SELECT setval('%1$s', least(last_value, %2$d), is_called OR last_value > %2$d) FROM %1$s"
+                    .formatted(sequence(range), range.to() - 1),
+                "ALTER SEQUENCE "
+                    + sequence(range)
+                    + bounds(range)
+                    + " START WITH "
+                    + range.from()));
       }
     }
     return true;
+  }
+
+  private void installSequence(Connection connection, KeyRange range) throws SQLException {
+    long first = firstFreeKey(connection, range);
+    boolean isFull = first >= range.to();
+    List<String> statements = new ArrayList<>();
+    statements.add(sequenceSql(range, isFull ? range.to() - 1 : first));
+    if (isFull) {
+      // There all the same, used up: whoever asks it is told so.
+      statements.add("SELECT setval('" + sequence(range) + "', " + (range.to() - 1) + ", true)");
+    }
+    execute(connection, statements);
+  }
+
+  private @Nullable String sequenceProblem(Connection connection, KeyRange range)
+      throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            "SELECT seqmin, seqmax, seqincrement FROM pg_sequence WHERE seqrelid = to_regclass(?)")) {
+      statement.setString(1, sequence(range));
+      try (ResultSet answer = statement.executeQuery()) {
+        if (!answer.next()) {
+          return "sequence " + sequence(range) + " is missing";
+        }
+        return answer.getLong(1) == range.from()
+                && answer.getLong(2) == range.to() - 1
+                && answer.getLong(3) == KeyAllocator.BLOCK
+            ? null
+            : "sequence " + sequence(range) + " does not deal the keys " + range;
+      }
+    }
   }
 
   /** What is missing or differs, in words; empty if every shard refuses misplaced rows. */
@@ -96,8 +149,9 @@ public final class ShardSchema {
                   }
                 }
                 for (KeyRange range : database.map().rangesOf(shard.name())) {
-                  if (!exists(transaction.connection(), sequence(range))) {
-                    found.add(shard.name() + ": sequence " + sequence(range) + " is missing");
+                  String problem = sequenceProblem(transaction.connection(), range);
+                  if (problem != null) {
+                    found.add(shard.name() + ": " + problem);
                   }
                 }
                 return found;
@@ -149,6 +203,7 @@ public final class ShardSchema {
     if (ranges.isEmpty()) {
       return "(false)";
     }
+    // A row without a key would pass a comparison.
     return ranges.stream()
         .map(
             range ->
@@ -161,24 +216,30 @@ public final class ShardSchema {
                     + " < '"
                     + range.to()
                     + "'::bigint))")
-        .collect(Collectors.joining(" OR ", "(", ")"));
+        .collect(Collectors.joining(" OR ", "((" + key + " IS NOT NULL) AND (", "))"));
   }
 
   private static String sequenceSql(KeyRange range, long first) {
     return "CREATE SEQUENCE IF NOT EXISTS "
         + sequence(range)
-        + " AS bigint INCREMENT BY "
-        + KeyAllocator.BLOCK
-        + " MINVALUE "
-        + range.from()
-        + " MAXVALUE "
-        + (range.to() - 1)
+        + " AS bigint"
+        + bounds(range)
         + " START WITH "
         + first
         + " NO CYCLE";
   }
 
-  private @Nullable Long firstFreeKey(Connection connection, KeyRange range) throws SQLException {
+  private static String bounds(KeyRange range) {
+    return " INCREMENT BY "
+        + KeyAllocator.BLOCK
+        + " MINVALUE "
+        + range.from()
+        + " MAXVALUE "
+        + (range.to() - 1);
+  }
+
+  /** Beyond the range if that is full to its end. */
+  private long firstFreeKey(Connection connection, KeyRange range) throws SQLException {
     long first = range.from();
     for (Table.Sharded table : shardedTables()) {
       String key = quoted(table.keyColumn());
@@ -204,8 +265,7 @@ public final class ShardSchema {
         }
       }
     }
-    // A range that is full to its end gets no sequence start; it has no room for new keys.
-    return first < range.to() ? first : null;
+    return first;
   }
 
   private List<Table.Sharded> shardedTables() {
@@ -241,14 +301,14 @@ public final class ShardSchema {
   }
 
   private static String constraint(Table.Sharded table) {
-    return "waymark_" + table.name().replace('.', '_') + "_key_range";
+    return "waymark_" + table.name().toLowerCase(Locale.ROOT).replace('.', '_') + "_key_range";
   }
 
   /**
    * Each part of the name in quotes, folded to lower case as SQL does with names without quotes.
    */
   private static String quoted(String name) {
-    return Arrays.stream(name.toLowerCase(java.util.Locale.ROOT).split("\\."))
+    return Arrays.stream(name.toLowerCase(Locale.ROOT).split("\\."))
         .map(part -> '"' + part.replace("\"", "\"\"") + '"')
         .collect(Collectors.joining("."));
   }

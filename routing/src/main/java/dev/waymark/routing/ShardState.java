@@ -12,6 +12,7 @@ final class ShardState {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private volatile ShardView view;
+  private volatile boolean closed;
 
   ShardState(ShardView first) {
     view = first;
@@ -34,7 +35,7 @@ final class ShardState {
   /**
    * Waits until the view is another one than {@code seen}.
    *
-   * @return false if it still is {@code seen} after {@code nanos}
+   * @return false if it still is {@code seen} after {@code nanos}, or the shard is closed
    */
   @SuppressWarnings("ReferenceEquality") // A new observation is news even if it says the same.
   boolean awaitOther(ShardView seen, long nanos) throws InterruptedException {
@@ -42,12 +43,27 @@ final class ShardState {
     lock.lockInterruptibly();
     try {
       while (view == seen) {
-        if (left <= 0) {
+        if (left <= 0 || closed) {
           return false;
         }
         left = changed.awaitNanos(left);
       }
-      return true;
+      return !closed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  /** Nobody waits any longer. */
+  void close() {
+    lock.lock();
+    try {
+      closed = true;
+      changed.signalAll();
     } finally {
       lock.unlock();
     }

@@ -37,13 +37,17 @@ record ShardView(
     NodeView[] after = nodes.toArray(NodeView[]::new);
     after[seen.index()] = seen;
     NodeView chief = null;
+    LogPosition start = timelineStart;
+    // Two primaries: the later timeline was promoted later, and the other one must not be written
+    // to, not even while the later one cannot be reached.
+    int least = start == null ? 0 : start.timeline();
     for (NodeView node : after) {
-      // Two primaries: the later timeline was promoted later, the other one must not be written to.
-      if (node.isUp(Role.PRIMARY) && (chief == null || timeline(node) > timeline(chief))) {
+      if (node.isUp(Role.PRIMARY)
+          && timeline(node) >= least
+          && (chief == null || timeline(node) > timeline(chief))) {
         chief = node;
       }
     }
-    LogPosition start = timelineStart;
     if (chief != null && (start == null || timeline(chief) > start.timeline())) {
       start = chief.position();
     }
@@ -53,15 +57,15 @@ record ShardView(
   /** Whether a node is known to show everything at or before a position of this shard. */
   boolean covers(NodeView node, LogPosition needed) {
     LogPosition known = node.position();
-    LogPosition start = timelineStart;
-    if (known == null || start == null || known.systemId() != needed.systemId()) {
+    if (known == null || known.systemId() != needed.systemId()) {
       return false;
     }
     if (known.timeline() == needed.timeline()) {
       // A primary shows what was acknowledged there even while its last known position is older.
       return node.isUp(Role.PRIMARY) || known.covers(needed);
     }
-    return needed.timeline() < known.timeline() && (node.isUp(Role.PRIMARY) || known.covers(start));
+    return needed.timeline() < known.timeline()
+        && (node.isUp(Role.PRIMARY) || (timelineStart != null && known.covers(timelineStart)));
   }
 
   /** Whether a node is known to show everything a session has seen of this shard. */
@@ -78,6 +82,11 @@ record ShardView(
       }
     }
     return true;
+  }
+
+  /** Whether a later primary than this writer's is known, so that its commit would be lost. */
+  boolean hasOvertaken(LogPosition writer) {
+    return timelineStart != null && timelineStart.timeline() > writer.timeline();
   }
 
   /** The system identifier of this shard, or null until a node has answered. */

@@ -18,9 +18,11 @@ import dev.waymark.routing.Router.Choice;
 import dev.waymark.routing.Router.Need;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutorService;
@@ -158,8 +160,7 @@ public final class ShardedDatabase implements AutoCloseable {
   public <T extends @Nullable Object, X extends Exception> PositionedRead<T> readPositioned(
       long key, Consistency consistency, Work<T, X> work) throws X {
     LiveShard shard = shardFor(key);
-    LogPosition keyWritten = shard.recentWrites().neededFor(key);
-    return readOn(shard, new Need(consistency, seenByBoundSession(), keyWritten, 0), key, work);
+    return readOn(shard, key, consistency, seenByBoundSession(), work);
   }
 
   /**
@@ -167,19 +168,32 @@ public final class ShardedDatabase implements AutoCloseable {
    * the node goes away, once more elsewhere.
    */
   private <T extends @Nullable Object, X extends Exception> PositionedRead<T> readOn(
-      LiveShard shard, Need first, @Nullable Long key, Work<T, X> work) throws X {
+      LiveShard shard,
+      @Nullable Long key,
+      Consistency consistency,
+      SessionToken seen,
+      Work<T, X> work)
+      throws X {
     Deadline deadline = new Deadline(nanoClock, config.calls().deadline());
-    Need need = first;
+    long avoided = 0;
     int lostNodes = 0;
     Throwable lastFailure = null;
     while (true) {
+      // The view first: what is required of all keys is raised before the view that needs it.
       ShardView view = shard.view();
+      Need need = new Need(consistency, seen, shard.recentWrites().neededFor(key), avoided);
       Choice choice = Router.choose(view, need, deadline.nowNanos(), shard.nextTurn());
       if (choice == null) {
-        if (lostNodes >= MAXIMUM_LOST_NODES || !awaitOtherView(shard, view, deadline)) {
-          throw unavailable(shard, "no node that may answer a read", key, deadline, lastFailure);
+        if (!awaitOtherView(shard, view, deadline)) {
+          throw unavailable(
+              shard,
+              "no node that may answer a read",
+              Outcome.NOT_SENT,
+              key,
+              deadline,
+              lastFailure);
         }
-        need = need.avoidingNobody();
+        avoided = 0;
         continue;
       }
       NodeView node = choice.node();
@@ -187,26 +201,34 @@ public final class ShardedDatabase implements AutoCloseable {
       try {
         connection = shard.pools(node).forReading();
       } catch (SQLException failure) {
-        lastFailure = failure;
         blame(shard, node, failure);
-        need = need.avoiding(node);
+        if (deadline.nanosLeft() <= 0) {
+          throw unavailable(
+              shard, "no free connection for a read", Outcome.NOT_SENT, key, deadline, failure);
+        }
+        lastFailure = failure;
+        avoided |= Need.bit(node);
         continue;
       }
       try {
         T value = work.run(connection);
         return new PositionedRead<>(value, route(shard, choice), need.provenBy(node));
       } catch (Throwable failure) {
-        if (!Failures.tookNodeAway(failure, connection)) {
+        boolean lost = Failures.tookNodeAway(failure, connection);
+        if (!lost && !Failures.isTimeout(failure)) {
           throw failure;
         }
-        lastFailure = failure;
-        shard.suspect(node, failure);
-        need = need.avoiding(node);
-        if (++lostNodes >= MAXIMUM_LOST_NODES) {
-          throw unavailable(shard, "no answer: two nodes went away", key, deadline, failure);
+        if (lost) {
+          shard.suspect(node, failure);
         }
+        if (!lost || ++lostNodes >= MAXIMUM_LOST_NODES || deadline.nanosLeft() <= 0) {
+          String what = lost ? "no answer: nodes went away under the read" : "no answer in time";
+          throw unavailable(shard, what, Outcome.REJECTED, key, deadline, failure);
+        }
+        lastFailure = failure;
+        avoided |= Need.bit(node);
       } finally {
-        giveBack(connection);
+        NodePools.giveBack(connection);
       }
     }
   }
@@ -215,7 +237,8 @@ public final class ShardedDatabase implements AutoCloseable {
    * Runs work on the shard's primary in one transaction, commits it when the work returns and rolls
    * it back when it throws.
    *
-   * <p>The current session, and every later read of the key in this process, sees the write.
+   * <p>The current session, and every later read of the key in this process with strong or session
+   * consistency, sees the write.
    *
    * @throws NoShardForKeyException if no shard owns the key
    * @throws UnavailableException if there was no primary within the deadline, or it went away; its
@@ -246,7 +269,7 @@ public final class ShardedDatabase implements AutoCloseable {
     try {
       return inTransaction(shard, writer, key, deadline, work);
     } finally {
-      giveBack(writer.connection());
+      NodePools.giveBack(writer.connection());
     }
   }
 
@@ -269,7 +292,9 @@ public final class ShardedDatabase implements AutoCloseable {
         }
       }
       if (!awaitOtherView(shard, view, deadline)) {
-        throw unavailable(shard, "no primary to write to", key, deadline, lastFailure);
+        String what =
+            primary == null ? "no primary to write to" : "no free connection to write with";
+        throw unavailable(shard, what, Outcome.NOT_SENT, key, deadline, lastFailure);
       }
     }
   }
@@ -287,9 +312,13 @@ public final class ShardedDatabase implements AutoCloseable {
     try {
       value = work.run(transaction);
     } catch (Throwable failure) {
+      boolean lost = Failures.tookNodeAway(failure, writer.connection());
+      boolean demoted = Failures.isReadOnly(failure) && transaction.runsOnReplica();
       rollback(transaction);
-      if (Failures.tookNodeAway(failure, writer.connection()) || Failures.isReadOnly(failure)) {
+      if (lost || demoted) {
         shard.suspect(writer.primary(), failure);
+      }
+      if (lost || demoted || Failures.isTimeout(failure)) {
         throw lost(shard, writer, Outcome.REJECTED, key, deadline, failure);
       }
       throw failure;
@@ -311,15 +340,18 @@ public final class ShardedDatabase implements AutoCloseable {
     boolean sent = false;
     try {
       transaction.beforeCommit();
+      if (shard.view().hasOvertaken(writer.position())) {
+        throw new SQLException("another node has become the primary in the meantime", "25006");
+      }
       sent = true;
       return transaction.commit();
     } catch (SQLException failure) {
-      if (Failures.isOfNode(failure)) {
+      if (Failures.isOfNode(failure) && !Failures.isTimeout(failure)) {
         shard.suspect(writer.primary(), failure);
-        if (sent) {
-          transaction.outcomeUnknown();
-          throw lost(shard, writer, Outcome.UNKNOWN, key, deadline, failure);
-        }
+      }
+      if (sent && !Failures.isOfCommitAlone(failure)) {
+        transaction.outcomeUnknown();
+        throw lost(shard, writer, Outcome.UNKNOWN, key, deadline, failure);
       }
       rollback(transaction);
       throw new WaymarkException(
@@ -334,9 +366,13 @@ public final class ShardedDatabase implements AutoCloseable {
               + ".",
           Outcome.REJECTED,
           failure);
-    } catch (RuntimeException | Error refusal) {
-      rollback(transaction);
-      throw refusal;
+    } catch (RuntimeException | Error failure) {
+      if (sent) {
+        transaction.outcomeUnknown();
+      } else {
+        rollback(transaction);
+      }
+      throw failure;
     }
   }
 
@@ -365,12 +401,9 @@ public final class ShardedDatabase implements AutoCloseable {
   Connection connectionTo(LiveShard shard, long key) throws SQLException {
     Deadline deadline = new Deadline(nanoClock, config.calls().deadline());
     try {
-      Connection connection = connectForWriting(shard, key, deadline).connection();
-      connection.setAutoCommit(true);
-      return connection;
+      return connectForWriting(shard, key, deadline).connection();
     } catch (UnavailableException unavailable) {
-      throw new java.sql.SQLTransientConnectionException(
-          unavailable.getMessage(), "08001", unavailable);
+      throw new SQLTransientConnectionException(unavailable.getMessage(), "08001", unavailable);
     }
   }
 
@@ -386,14 +419,16 @@ public final class ShardedDatabase implements AutoCloseable {
    *     partial answer
    */
   public <T, X extends Exception> Scatter<T> onEveryShard(Work<List<T>, X> work) throws X {
+    Session session = bound.get();
     SessionToken seen = seenByBoundSession();
     Consistency consistency = currentSession().consistency();
     return Scatter.run(
         shards,
         fanOut,
         shard -> {
-          LogPosition written = shard.recentWrites().neededForAll();
-          return readOn(shard, new Need(consistency, seen, written, 0), null, work).value();
+          try (Session.Binding alsoHere = session == null ? () -> {} : session.bind()) {
+            return readOn(shard, null, consistency, seen, work).value();
+          }
         });
   }
 
@@ -451,6 +486,7 @@ public final class ShardedDatabase implements AutoCloseable {
    */
   public Route explain(long key) {
     LiveShard shard = shardFor(key);
+    ShardView view = shard.view();
     Need need =
         new Need(
             currentSession().consistency(),
@@ -458,9 +494,9 @@ public final class ShardedDatabase implements AutoCloseable {
             shard.recentWrites().neededFor(key),
             0);
     Deadline now = new Deadline(nanoClock, config.calls().deadline());
-    Choice choice = Router.choose(shard.view(), need, now.nowNanos(), 0);
+    Choice choice = Router.choose(view, need, now.nowNanos(), 0);
     if (choice == null) {
-      throw unavailable(shard, "no node that may answer a read", key, now, null);
+      throw unavailable(shard, "no node that may answer a read", Outcome.NOT_SENT, key, now, null);
     }
     return route(shard, choice);
   }
@@ -495,12 +531,21 @@ public final class ShardedDatabase implements AutoCloseable {
   }
 
   /**
-   * Ends the monitor and closes every pool. Calls in flight may fail. Closing again does nothing.
+   * Ends the monitor and closes every pool. Calls in flight may fail, later ones do. Closing again
+   * does nothing.
    */
   @Override
   public void close() {
-    fanOut.shutdownNow();
-    shards.forEach(LiveShard::close);
+    // The pools wait for their threads, and would not if this one came interrupted.
+    boolean interrupted = Thread.interrupted();
+    try {
+      fanOut.shutdownNow();
+      shards.forEach(LiveShard::close);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 
   // ---- the rest -----------------------------------------------------------------------------
@@ -514,15 +559,18 @@ public final class ShardedDatabase implements AutoCloseable {
     return new Route(
         shard.name(),
         node.node().name(),
-        java.util.Objects.requireNonNull(node.role()),
+        Objects.requireNonNull(node.role()),
         choice.reason(),
         map.version());
   }
 
   /** A connection was not to be had: is it the node, or is its pool just busy? */
   private static void blame(LiveShard shard, NodeView node, SQLException failure) {
-    // A busy pool gives no cause; a pool that cannot connect tells why.
-    if (failure.getCause() instanceof SQLException) {
+    // A busy pool gives no cause. A pool that cannot connect tells why, and a server that has no
+    // room
+    // for one connection more is not down.
+    Throwable cause = failure.getCause();
+    if (cause instanceof SQLException && Failures.isOfNode(cause)) {
       shard.suspect(node, failure);
     }
   }
@@ -536,20 +584,16 @@ public final class ShardedDatabase implements AutoCloseable {
     }
   }
 
-  private static void giveBack(Connection connection) {
-    try {
-      connection.close();
-    } catch (SQLException broken) {
-      // The pool discards it; what the call itself met has been told already.
-    }
-  }
-
   private UnavailableException unavailable(
       LiveShard shard,
       String what,
+      Outcome outcome,
       @Nullable Long key,
       Deadline deadline,
       @Nullable Throwable cause) {
+    if (shard.state().isClosed()) {
+      throw new IllegalStateException("The database is closed", cause);
+    }
     return new UnavailableException(
         shard.name(),
         String.format(
@@ -561,8 +605,8 @@ public final class ShardedDatabase implements AutoCloseable {
             deadline.waited().toMillis(),
             shard.describe(),
             map.version(),
-            Outcome.NOT_SENT.sentence()),
-        Outcome.NOT_SENT,
+            outcome.sentence()),
+        outcome,
         cause);
   }
 
@@ -577,7 +621,7 @@ public final class ShardedDatabase implements AutoCloseable {
         shard.name(),
         String.format(
             Locale.ROOT,
-            "Shard %s lost its primary %s during a write%s after %d ms: %s. %s.",
+            "Shard %s lost the answer of its primary %s to a write%s after %d ms: %s. %s.",
             shard.name(),
             writer.primary().node().name(),
             forKey(key),

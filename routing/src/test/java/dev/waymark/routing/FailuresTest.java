@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.waymark.Outcome;
 import dev.waymark.WaymarkException;
+import java.net.SocketTimeoutException;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import org.junit.jupiter.api.Test;
@@ -22,6 +23,26 @@ class FailuresTest {
   @ValueSource(strings = {"23505", "40001", "57014", "25006"})
   void errorsOfAStatementAreNot(String state) {
     assertThat(Failures.isOfNode(new SQLException("no", state))).isFalse();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"23505", "23514", "40001", "25P02", "P0001"})
+  void anErrorThatOnlyCommitCanMeetMeansNothingWasWritten(String state) {
+    assertThat(Failures.isOfCommitAlone(new SQLException("no", state))).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"57014", "08006", "57P01", "53200", "XX000"})
+  void anErrorThatMayHaveMetTheQuestionBehindTheCommitLeavesTheOutcomeOpen(String state) {
+    assertThat(Failures.isOfCommitAlone(new SQLException("no", state))).isFalse();
+  }
+
+  @Test
+  void aTimeoutIsToldFromALostConnection() {
+    SQLException slow = new SQLException("i/o", "08006", new SocketTimeoutException("read"));
+
+    assertThat(Failures.isTimeout(slow)).isTrue();
+    assertThat(Failures.isTimeout(new SQLException("gone", "08006"))).isFalse();
   }
 
   @Test

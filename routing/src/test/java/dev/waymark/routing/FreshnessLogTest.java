@@ -15,9 +15,9 @@ class FreshnessLogTest {
     log.primaryAt(at(1, 10), 1_000);
     log.primaryAt(at(1, 20), 2_000);
 
-    assertThat(log.freshAsOf(at(1, 20), -1)).isEqualTo(2_000);
-    assertThat(log.freshAsOf(at(1, 19), -1)).isEqualTo(1_000);
-    assertThat(log.freshAsOf(at(1, 9), -1)).isEqualTo(-1);
+    assertThat(log.freshAsOf(at(1, 20))).isEqualTo(2_000);
+    assertThat(log.freshAsOf(at(1, 19))).isEqualTo(1_000);
+    assertThat(log.freshAsOf(at(1, 9))).isNull();
   }
 
   @Test
@@ -27,7 +27,7 @@ class FreshnessLogTest {
       log.primaryAt(at(1, 10), now);
     }
 
-    assertThat(log.freshAsOf(at(1, 10), -1)).isEqualTo(999);
+    assertThat(log.freshAsOf(at(1, 10))).isEqualTo(999);
   }
 
   @Test
@@ -35,7 +35,7 @@ class FreshnessLogTest {
     FreshnessLog log = new FreshnessLog();
     log.primaryAt(at(2, 10), 1_000);
 
-    assertThat(log.freshAsOf(at(1, 50), -1)).isEqualTo(-1);
+    assertThat(log.freshAsOf(at(1, 50))).isNull();
   }
 
   @Property
@@ -47,9 +47,11 @@ class FreshnessLogTest {
       log.primaryAt(at(1, i), i);
     }
 
-    long fresh = log.freshAsOf(at(1, replayed), 0);
+    Long fresh = log.freshAsOf(at(1, replayed));
 
-    assertThat(fresh).isLessThanOrEqualTo(replayed);
+    if (fresh != null) {
+      assertThat(fresh).isLessThanOrEqualTo(replayed);
+    }
     if (replayed >= samples) {
       assertThat(fresh).isEqualTo(samples);
     }

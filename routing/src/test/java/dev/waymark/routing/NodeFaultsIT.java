@@ -223,7 +223,7 @@ class NodeFaultsIT {
       assertThat(((UnavailableException) failure).outcome()).isEqualTo(Outcome.UNKNOWN);
       assertThat(failure)
           .hasMessageEndingWith(
-              "Whether the transaction was committed is unknown; look before repeating it.");
+              "Whether the transaction was committed is unknown; look with strong consistency before repeating it.");
       assertThat(told).containsExactly("unknown");
       assertThat(count(primary, "SELECT count(*) FROM users WHERE id = 9")).isEqualTo(1);
     }
@@ -267,7 +267,8 @@ class NodeFaultsIT {
                             .execute("SELECT pg_terminate_backend(pg_backend_pid())");
                       }))
           .isInstanceOf(UnavailableException.class)
-          .hasMessageStartingWith("Shard shard-1 had no answer: two nodes went away for key #");
+          .hasMessageStartingWith(
+              "Shard shard-1 had no answer: nodes went away under the read for key #");
     }
     assertThat(runs).hasValue(2);
   }

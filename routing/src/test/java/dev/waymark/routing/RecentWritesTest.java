@@ -23,10 +23,10 @@ class RecentWritesTest {
     writes.wrote(2, at(1, 60));
     writes.wrote(1, at(1, 40));
 
-    assertThat(writes.neededFor(1)).isEqualTo(at(1, 50));
-    assertThat(writes.neededFor(2)).isEqualTo(at(1, 60));
-    assertThat(writes.neededFor(3)).isNull();
-    assertThat(writes.neededForAll()).isEqualTo(at(1, 60));
+    assertThat(writes.neededFor(1L)).isEqualTo(at(1, 50));
+    assertThat(writes.neededFor(2L)).isEqualTo(at(1, 60));
+    assertThat(writes.neededFor(3L)).isNull();
+    assertThat(writes.neededFor(null)).isEqualTo(at(1, 60));
   }
 
   @Test
@@ -35,10 +35,10 @@ class RecentWritesTest {
     writes.wrote(1, at(1, 50));
 
     writes.forgetCovered(primaryAndReplicas(49, 50));
-    assertThat(writes.neededFor(1)).isEqualTo(at(1, 50));
+    assertThat(writes.neededFor(1L)).isEqualTo(at(1, 50));
 
     writes.forgetCovered(primaryAndReplicas(50, 50));
-    assertThat(writes.neededFor(1)).isNull();
+    assertThat(writes.neededFor(1L)).isNull();
   }
 
   @Test
@@ -48,7 +48,7 @@ class RecentWritesTest {
 
     writes.forgetCovered(down(primaryAndReplicas(49, 50), 1));
 
-    assertThat(writes.neededFor(1)).isEqualTo(at(1, 50));
+    assertThat(writes.neededFor(1L)).isEqualTo(at(1, 50));
   }
 
   @Test
@@ -56,10 +56,10 @@ class RecentWritesTest {
     RecentWrites writes = new RecentWrites(10);
     writes.requireOfAll(at(1, 70));
 
-    assertThat(writes.neededFor(9)).isEqualTo(at(1, 70));
+    assertThat(writes.neededFor(9L)).isEqualTo(at(1, 70));
 
     writes.forgetCovered(primaryAndReplicas(70, 71));
-    assertThat(writes.neededFor(9)).isNull();
+    assertThat(writes.neededFor(9L)).isNull();
   }
 
   @Test
@@ -68,7 +68,7 @@ class RecentWritesTest {
     writes.wrote(1, at(2, 50));
     writes.wrote(1, at(1, 90));
 
-    assertThat(writes.neededFor(1)).isEqualTo(at(2, 50));
+    assertThat(writes.neededFor(1L)).isEqualTo(at(2, 50));
   }
 
   @Property
@@ -84,6 +84,7 @@ class RecentWritesTest {
       last.put(key, position);
     }
 
-    last.forEach((key, position) -> assertThat(writes.neededFor(key).covers(position)).isTrue());
+    last.forEach(
+        (key, position) -> assertThat(writes.neededFor((long) key).covers(position)).isTrue());
   }
 }

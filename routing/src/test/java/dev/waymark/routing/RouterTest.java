@@ -76,7 +76,8 @@ class RouterTest {
   @Test
   void nodeThatFailedThisReadIsAvoided() {
     ShardView view = primaryAndReplicas(100, 100);
-    Need need = need(Consistency.session()).avoiding(view.nodes().get(1));
+    Need need =
+        new Need(Consistency.session(), SessionToken.empty(), null, Need.bit(view.nodes().get(1)));
 
     for (int turn = 0; turn < 4; turn++) {
       assertThat(choose(view, need, turn).node().node().name()).isEqualTo("c");
@@ -132,6 +133,44 @@ class RouterTest {
     ShardView view = up(primaryAndReplicas(100, 100), 2, Role.PRIMARY, at(2, 90));
 
     assertThat(choose(view, need(Consistency.strong()), 0).node().node().name()).isEqualTo("c");
+  }
+
+  @Test
+  void aPrimaryThatWasOvertakenServesNothingWhileTheLaterOneIsDown() {
+    ShardView promoted = up(primaryAndReplicas(100, 100), 2, Role.PRIMARY, at(2, 90));
+    ShardView view = down(promoted, 2);
+
+    assertThat(view.primary()).isNull();
+    assertThat(Router.choose(view, need(Consistency.strong()), NOW, 0)).isNull();
+    assertThat(view.hasOvertaken(at(1, 100))).isTrue();
+    assertThat(view.hasOvertaken(at(2, 90))).isFalse();
+  }
+
+  @Test
+  void aFreshReplicaServesASessionWhileNoPrimaryHasEverBeenSeen() {
+    ShardView view = up(Views.unseen(3), 1, Role.REPLICA, at(1, 100));
+
+    assertThat(choose(view, need(Consistency.session(), SessionToken.of(at(1, 90))), 0).node())
+        .isEqualTo(view.nodes().get(1));
+  }
+
+  @Test
+  void aReplicaOfUnknownAgeIsNotYoungEnoughForAnyBound() {
+    Consistency years = Consistency.boundedStaleness(Duration.ofDays(1_000));
+
+    assertThat(choose(primaryAndReplicas(100, 100), need(years), 0).reason())
+        .isEqualTo(Reason.NO_REPLICA_IS_FRESH);
+  }
+
+  @Test
+  void replicasThatAreBusyAreNotCalledDown() {
+    ShardView view = primaryAndReplicas(100, 100);
+    long both = Need.bit(view.nodes().get(1)) | Need.bit(view.nodes().get(2));
+
+    assertThat(
+            choose(view, new Need(Consistency.session(), SessionToken.empty(), null, both), 0)
+                .reason())
+        .isEqualTo(Reason.NO_REPLICA_IS_FRESH);
   }
 
   @Test

@@ -9,16 +9,21 @@ import static org.awaitility.Awaitility.await;
 
 import dev.waymark.Consistency;
 import dev.waymark.InvalidSessionTokenException;
+import dev.waymark.KeyRange;
 import dev.waymark.LogPosition;
 import dev.waymark.NoShardForKeyException;
 import dev.waymark.Outcome;
+import dev.waymark.OwnedRange;
 import dev.waymark.PositionedRead;
 import dev.waymark.Role;
 import dev.waymark.Route.Reason;
 import dev.waymark.SessionToken;
 import dev.waymark.SessionTokenFormat;
+import dev.waymark.ShardMap;
 import dev.waymark.Transaction;
 import dev.waymark.TransactionHook;
+import dev.waymark.UnavailableException;
+import dev.waymark.WaymarkConfig;
 import dev.waymark.WaymarkException;
 import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.ShardServers;
@@ -26,6 +31,7 @@ import dev.waymark.testkit.TestCluster;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -265,7 +271,8 @@ class ShardedDatabaseIT {
     assertThat(database.schema().verify())
         .containsExactly(
             "shard-2: constraint waymark_users_key_range is CHECK ((id > 0)) and should be CHECK"
-                + " (((\"id\" >= '1001'::bigint) AND (\"id\" < '2001'::bigint)))");
+                + " ((\"id\" IS NOT NULL) AND (((\"id\" >= '1001'::bigint) AND (\"id\" <"
+                + " '2001'::bigint))))");
 
     database.schema().install();
     assertThat(database.schema().verify()).isEmpty();
@@ -283,6 +290,45 @@ class ShardedDatabaseIT {
       assertThat(keys.stream().filter(key -> key <= 1_000)).hasSize(150);
       assertThat(keys).allMatch(key -> 1 <= key && key <= 2_000);
     }
+  }
+
+  @Test
+  void aRangeThatIsUsedUpDealsNoKeyAndHindersNobody() throws SQLException {
+    PostgresServer second = cluster.shard(1).primary();
+    second.execute("SELECT setval('waymark_keys_from_1001', 2000, true)");
+    try (ShardedDatabase fresh = ShardedDatabase.open(Clusters.config(cluster))) {
+      for (int i = 0; i < 10; i++) {
+        assertThat(fresh.keys().next()).isLessThanOrEqualTo(1_000);
+      }
+    } finally {
+      second.execute("SELECT setval('waymark_keys_from_1001', 1001, false)");
+    }
+  }
+
+  @Test
+  void aSequenceFollowsTheMap() throws SQLException {
+    try (ShardedDatabase shrunk =
+        ShardedDatabase.open(
+            Clusters.withMap(
+                Clusters.config(cluster),
+                map ->
+                    ShardMap.of(
+                        2,
+                        map.shards(),
+                        List.of(
+                            map.ranges().get(0),
+                            new OwnedRange(new KeyRange(1_001, 1_500), "shard-2")),
+                        map.tables().values())))) {
+      assertThat(shrunk.schema().verify())
+          .contains("shard-2: sequence waymark_keys_from_1001 does not deal the keys [1001, 1500)");
+
+      shrunk.schema().install();
+
+      assertThat(shrunk.schema().verify()).isEmpty();
+    } finally {
+      database.schema().install();
+    }
+    assertThat(database.schema().verify()).isEmpty();
   }
 
   @Test
@@ -471,6 +517,85 @@ class ShardedDatabaseIT {
         .hasMessage(
             "Waymark ends the transaction when the work returns or throws; commit() is not for the"
                 + " work to call");
+  }
+
+  @Test
+  void theWorkMayUseSavepoints() throws SQLException {
+    database.write(
+        7,
+        connection -> {
+          save(connection, 7, "kept");
+          Savepoint savepoint = connection.setSavepoint();
+          save(connection, 7, "taken back");
+          connection.rollback(savepoint);
+          return 0;
+        });
+
+    assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("kept");
+  }
+
+  @Test
+  void aTransactionThatAReadsWorkLeftOpenDoesNotReachTheNextReader() throws SQLException {
+    database.write(7, connection -> save(connection, 7, "old"));
+    for (int i = 0; i < 16; i++) {
+      database.read(
+          7,
+          Consistency.strong(),
+          connection -> {
+            connection.createStatement().execute("BEGIN ISOLATION LEVEL REPEATABLE READ");
+            return name(connection, 7);
+          });
+    }
+    database.write(7, connection -> save(connection, 7, "new"));
+
+    for (int i = 0; i < 16; i++) {
+      String seen = database.read(7, Consistency.strong(), connection -> name(connection, 7));
+      assertThat(seen).isEqualTo("new");
+    }
+  }
+
+  @Test
+  void aReplicasRefusalInsideAWriteIsNoFaultOfThePrimary() {
+    assertThatThrownBy(
+            () ->
+                database.write(
+                    7, outer -> database.read(7, inner -> save(inner, 7, "a read that writes"))))
+        .isInstanceOf(SQLException.class);
+
+    assertThat(database.nodes()).allMatch(NodeStatus::isUp);
+  }
+
+  @Test
+  void aSlowStatementIsCutOffAtTheDeadlineAndTakesNoNodeDown() {
+    try (ShardedDatabase hasty =
+        ShardedDatabase.open(
+            Clusters.config(cluster)
+                .withCalls(
+                    new WaymarkConfig.Calls(Duration.ofSeconds(1), Consistency.session())))) {
+      assertThatThrownBy(
+              () -> hasty.read(7, c -> c.createStatement().execute("SELECT pg_sleep(60)")))
+          .isInstanceOf(UnavailableException.class)
+          .hasMessageStartingWith("Shard shard-1 had no answer in time for key #");
+
+      assertThat(hasty.nodes()).allMatch(NodeStatus::isUp);
+      // Nor does it go on without its caller, holding back the replica's replay.
+      String sleeping =
+          "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
+              + " AND state = 'active'";
+      for (PostgresServer replica : cluster.shard(0).replicas()) {
+        await().until(() -> count(replica, sleeping) == 0);
+      }
+    }
+  }
+
+  @Test
+  void aCallAfterCloseSaysSo() {
+    ShardedDatabase closed = ShardedDatabase.open(Clusters.config(cluster));
+    closed.close();
+
+    assertThatThrownBy(() -> closed.write(7, connection -> 0))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("The database is closed");
   }
 
   @Test

@@ -5,6 +5,7 @@ import dev.waymark.Node;
 import dev.waymark.Role;
 import dev.waymark.Shard;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /** Shard views for tests, without servers. */
 final class Views {
@@ -31,11 +32,11 @@ final class Views {
   }
 
   static ShardView up(ShardView view, int index, Role role, LogPosition position) {
-    return up(view, index, role, position, 0);
+    return up(view, index, role, position, null);
   }
 
   static ShardView up(
-      ShardView view, int index, Role role, LogPosition position, long freshAsOfNanos) {
+      ShardView view, int index, Role role, LogPosition position, @Nullable Long freshAsOfNanos) {
     return view.with(view.nodes().get(index).up(role, position, freshAsOfNanos));
   }
 
