@@ -1,0 +1,50 @@
+package dev.waymark.sample;
+
+import dev.waymark.LogPosition;
+import dev.waymark.PositionedRead;
+import dev.waymark.Role;
+import dev.waymark.Route;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A value, and how it came about.
+ *
+ * @param shard the shard that owns it, or several with commas in between
+ * @param node the node that was asked; null if none was
+ * @param role what that node was then; null if none was asked
+ * @param tier who answered: {@code L1}, {@code L2} or {@code DATABASE}
+ * @param reason why, for a person to read
+ * @param position a log position that the value is at least as new as; null if none is known
+ */
+record Answered<T extends @Nullable Object>(
+    T value,
+    String shard,
+    @Nullable String node,
+    @Nullable Role role,
+    String tier,
+    String reason,
+    @Nullable LogPosition position) {
+  static final String DATABASE = "DATABASE";
+
+  static <T extends @Nullable Object> Answered<T> byDatabase(PositionedRead<T> read) {
+    Route route = read.route();
+    return new Answered<>(
+        read.value(),
+        route.shard(),
+        route.node(),
+        route.role(),
+        DATABASE,
+        route.reason().sentence(),
+        read.position());
+  }
+
+  /** The session has been told of the position already. */
+  static <T> Answered<T> byWriting(T value, String shard, @Nullable String primary) {
+    return new Answered<>(
+        value, shard, primary, Role.PRIMARY, DATABASE, Route.Reason.WRITE.sentence(), null);
+  }
+
+  <S extends @Nullable Object> Answered<S> with(S other) {
+    return new Answered<>(other, shard, node, role, tier, reason, position);
+  }
+}

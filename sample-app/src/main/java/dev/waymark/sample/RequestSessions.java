@@ -1,0 +1,79 @@
+package dev.waymark.sample;
+
+import dev.waymark.Consistency;
+import dev.waymark.InvalidSessionTokenException;
+import dev.waymark.routing.Session;
+import dev.waymark.routing.ShardedDatabase;
+import io.javalin.http.Context;
+import io.javalin.http.Cookie;
+import io.javalin.http.SameSite;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Gives every request the session of its client: the token comes in a header or a cookie, the
+ * session is bound to the request's thread, and the token goes back in both.
+ *
+ * <p>A token that is refused is never trusted. What the client has seen is then unknown, so that
+ * the request reads with strong consistency, and is told why.
+ */
+final class RequestSessions {
+  static final String HEADER = "Waymark-Session";
+  static final String REFUSED_HEADER = "Waymark-Session-Refused";
+  static final String COOKIE = "waymark_session";
+
+  private static final String ATTRIBUTE = RequestSessions.class.getName();
+
+  private final ShardedDatabase database;
+
+  RequestSessions(ShardedDatabase database) {
+    this.database = database;
+  }
+
+  private record Bound(Session session, Session.Binding binding) {}
+
+  void begin(Context context) {
+    String token = token(context);
+    Session session;
+    if (token == null) {
+      session = database.newSession();
+    } else {
+      try {
+        session = database.resumeSession(token);
+      } catch (InvalidSessionTokenException refused) {
+        session = database.newSession(Consistency.strong());
+        context.header(REFUSED_HEADER, reason(refused));
+      }
+    }
+    context.attribute(ATTRIBUTE, new Bound(session, session.bind()));
+  }
+
+  /** Also runs after a failure: the thread serves somebody else next. */
+  void end(Context context) {
+    Bound bound = context.attribute(ATTRIBUTE);
+    if (bound == null) {
+      return;
+    }
+    bound.binding().close();
+    if (!bound.session().seen().isEmpty()) {
+      String token = bound.session().token();
+      context.header(HEADER, token);
+      context.cookie(
+          new Cookie(COOKIE, token, "/", -1, context.req().isSecure(), true, null, SameSite.LAX));
+    } else if (context.cookie(COOKIE) != null) {
+      // Nothing better to replace it with, and it would be refused each time.
+      context.removeCookie(COOKIE, "/");
+    }
+  }
+
+  /** The first sentence; what follows tells a caller to do what has just been done here. */
+  private static String reason(InvalidSessionTokenException refused) {
+    return Objects.requireNonNull(refused.getMessage()).split("(?<=\\.) ", 2)[0];
+  }
+
+  private static @Nullable String token(Context context) {
+    String header = context.header(HEADER);
+    String token = header == null || header.isBlank() ? context.cookie(COOKIE) : header.trim();
+    return token == null || token.isBlank() ? null : token;
+  }
+}

@@ -1,0 +1,87 @@
+package dev.waymark.sample;
+
+import dev.waymark.ConfigurationException;
+import dev.waymark.ConfigurationException.Problem;
+import dev.waymark.KeyRange;
+import dev.waymark.Shard;
+import dev.waymark.ShardMap;
+import dev.waymark.Table;
+import dev.waymark.routing.ShardedDatabase;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+/** Brings the tables, and what keeps misplaced rows out of them, to every shard. */
+final class SampleSchema {
+  private SampleSchema() {}
+
+  /** The tables as the shard map must have them. */
+  static List<Table.Sharded> tables() {
+    return List.of(new Table.Sharded("users", "id"), new Table.Sharded("orders", "user_id"));
+  }
+
+  /**
+   * Checks that a shard map knows the tables.
+   *
+   * @throws ConfigurationException if it does not: without their key columns the database could not
+   *     refuse misplaced rows
+   */
+  static void check(ShardMap map) {
+    List<Problem> problems = new ArrayList<>();
+    for (Table.Sharded table : tables()) {
+      if (!table.equals(map.tables().get(table.name()))) {
+        problems.add(
+            new Problem(
+                "tables",
+                0,
+                0,
+                "the sample service needs '%s: {key: %s}'"
+                    .formatted(table.name(), table.keyColumn())));
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new ConfigurationException(problems);
+    }
+  }
+
+  /**
+   * Creates what is missing on the primary of every shard that owns keys.
+   *
+   * @throws IllegalStateException if a shard does not hold afterwards what it must
+   */
+  static void install(ShardedDatabase database) throws SQLException {
+    String sql = sql();
+    for (Shard shard : database.map().shards()) {
+      List<KeyRange> ranges = database.map().rangesOf(shard.name());
+      if (!ranges.isEmpty()) {
+        database.write(
+            ranges.get(0).from(),
+            connection -> {
+              try (Statement statement = connection.createStatement()) {
+                return statement.execute(sql);
+              }
+            });
+      }
+    }
+    database.schema().install();
+    List<String> problems = database.schema().verify();
+    if (!problems.isEmpty()) {
+      throw new IllegalStateException("The schema is not complete: " + problems);
+    }
+  }
+
+  private static String sql() {
+    try (InputStream in =
+        Objects.requireNonNull(SampleSchema.class.getResourceAsStream("schema.sql"))) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException("schema.sql cannot be read from the jar", unreadable);
+    }
+  }
+}

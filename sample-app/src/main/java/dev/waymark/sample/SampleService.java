@@ -1,0 +1,101 @@
+package dev.waymark.sample;
+
+import dev.waymark.WaymarkConfig;
+import dev.waymark.cache.Codec;
+import dev.waymark.cache.RedisTier;
+import dev.waymark.cache.TieredCache;
+import dev.waymark.routing.ShardedDatabase;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * The service: a database, a cache, a web server. What is opened is closed in the reverse order,
+ * also when opening fails half-way.
+ */
+final class SampleService implements AutoCloseable {
+  private final Deque<AutoCloseable> opened;
+  private final ShardedDatabase database;
+  private final TieredCache<Long, User> userCache;
+  private final Users users;
+  private final Orders orders;
+
+  private SampleService(
+      Deque<AutoCloseable> opened,
+      ShardedDatabase database,
+      TieredCache<Long, User> userCache,
+      Users users,
+      Orders orders) {
+    this.opened = opened;
+    this.database = database;
+    this.userCache = userCache;
+    this.users = users;
+    this.orders = orders;
+  }
+
+  /** Everything but the web server. */
+  static SampleService open(WaymarkConfig config) {
+    SampleSchema.check(config.map());
+    Deque<AutoCloseable> opened = new ArrayDeque<>();
+    try {
+      ShardedDatabase database = ShardedDatabase.open(config);
+      opened.push(database);
+
+      TieredCache.Builder<Long, User> cache =
+          TieredCache.<Long, User>builder("users", id -> Users.load(database, id))
+              .sessionToken(() -> database.currentSession().seen())
+              .keyRendering(config.keys());
+      if (config.redis().isPresent()) {
+        RedisTier redis = RedisTier.connect(config.redis().get());
+        opened.push(redis);
+        cache.redis(redis).codec(Codec.json(User.class, 1)).writeThrough();
+      }
+      TieredCache<Long, User> userCache = cache.build();
+      return new SampleService(
+          opened, database, userCache, new Users(database, userCache), new Orders(database));
+    } catch (RuntimeException | Error failure) {
+      closeAll(opened);
+      throw failure;
+    }
+  }
+
+  /** Starts the web server. */
+  WebServer serve(String host, int port) {
+    WebServer server = WebServer.start(database, users, orders, host, port);
+    opened.push(server);
+    return server;
+  }
+
+  ShardedDatabase database() {
+    return database;
+  }
+
+  TieredCache<Long, User> userCache() {
+    return userCache;
+  }
+
+  Users users() {
+    return users;
+  }
+
+  Orders orders() {
+    return orders;
+  }
+
+  @Override
+  public void close() {
+    closeAll(opened);
+  }
+
+  private static void closeAll(Deque<AutoCloseable> opened) {
+    while (!opened.isEmpty()) {
+      AutoCloseable next = opened.pop();
+      try {
+        next.close();
+      } catch (Exception failure) {
+        // What remains is closed all the same.
+        org.slf4j.LoggerFactory.getLogger(SampleService.class)
+            .warn("{} did not close", next, failure);
+      }
+    }
+  }
+}
