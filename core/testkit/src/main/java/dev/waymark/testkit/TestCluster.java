@@ -195,7 +195,7 @@ public final class TestCluster implements AutoCloseable {
               progress.accept(line);
             }
           };
-      Backend backend = new LocalBackend(oneAtATime);
+      Backend backend = ServerHome.chosen().open(oneAtATime);
       try {
         return new Start(this, backend, oneAtATime).run();
       } catch (RuntimeException | Error e) {
