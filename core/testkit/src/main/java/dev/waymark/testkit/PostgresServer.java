@@ -74,7 +74,8 @@ public final class PostgresServer {
   }
 
   /**
-   * The id of the node's first process, the postmaster.
+   * The id of the node's first process, the postmaster. For a container it is the one its engine's
+   * machine knows.
    *
    * @throws IllegalStateException if it does not run
    */
