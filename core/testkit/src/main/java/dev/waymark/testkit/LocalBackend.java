@@ -4,16 +4,12 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -31,21 +27,12 @@ final class LocalBackend implements Backend {
 
   private static final Duration QUICK = Duration.ofSeconds(10);
 
-  /**
-   * Below the range from which Linux and macOS take the ports of outgoing connections: otherwise
-   * any client may borrow a killed server's port before it comes back.
-   */
-  private static final int FIRST_PORT = 15_000;
-
-  private static final int LAST_PORT = 32_000;
-
   private final Path directory;
   private final ServerAccount account;
   private final Binaries binaries;
   private final List<String> ownSession;
   private final Process guard;
-  private final Set<Integer> portsGiven = new HashSet<>();
-  private final SecureRandom random = new SecureRandom();
+  private final FreePorts ports = new FreePorts();
   private volatile boolean closed;
 
   LocalBackend(Consumer<String> progress) {
@@ -142,22 +129,8 @@ final class LocalBackend implements Backend {
     return new LocalRedis(this, name, binaries.redis());
   }
 
-  /** A port that was free a moment ago; whoever uses it must be ready to come back for another. */
-  synchronized int freePort() {
-    for (int attempt = 0; attempt < 1_000; attempt++) {
-      int port = FIRST_PORT + random.nextInt(LAST_PORT - FIRST_PORT);
-      if (portsGiven.contains(port)) {
-        continue;
-      }
-      try (ServerSocket probe = new ServerSocket(port, 1, Address.loopback())) {
-        portsGiven.add(probe.getLocalPort());
-        return port;
-      } catch (IOException taken) {
-        // Try another one.
-      }
-    }
-    throw new IllegalStateException(
-        "No free port between " + FIRST_PORT + " and " + LAST_PORT + " after 1000 attempts");
+  int freePort() {
+    return ports.next();
   }
 
   void requireOpen(String server) {

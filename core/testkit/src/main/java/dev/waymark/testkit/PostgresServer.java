@@ -74,7 +74,8 @@ public final class PostgresServer {
   }
 
   /**
-   * The id of the node's first process, the postmaster.
+   * The id of the node's first process, the postmaster. For a container it is the one its engine's
+   * machine knows.
    *
    * @throws IllegalStateException if it does not run
    */
@@ -372,9 +373,16 @@ public final class PostgresServer {
   }
 
   private Connection connect(String database, int socketTimeoutSeconds) throws SQLException {
+    return connect(control.address(), settings, database, socketTimeoutSeconds);
+  }
+
+  /** A superuser's connection to a server that need not have answered anybody yet. */
+  static Connection connect(
+      Address address, PostgresSettings settings, String database, int socketTimeoutSeconds)
+      throws SQLException {
     PGSimpleDataSource source = new PGSimpleDataSource();
-    source.setServerNames(new String[] {control.address().host()});
-    source.setPortNumbers(new int[] {control.address().port()});
+    source.setServerNames(new String[] {address.host()});
+    source.setPortNumbers(new int[] {address.port()});
     source.setDatabaseName(database);
     source.setUser(PostgresSettings.SUPERUSER);
     source.setPassword(settings.superuserPassword());

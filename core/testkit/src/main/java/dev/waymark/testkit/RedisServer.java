@@ -33,7 +33,7 @@ public final class RedisServer {
   }
 
   /**
-   * The id of the server's process.
+   * The id of the server's process. For a container it is the one its engine's machine knows.
    *
    * @throws IllegalStateException if it does not run
    */

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
+ * <p>With {@code -Dwaymark.testkit=docker} the servers run in containers instead, by
+ * Testcontainers; a JVM that is killed then leaves them to Testcontainers' own reaper.
+ *
  * <p>Each shard has a system identifier of its own. Threads may share a cluster.
  */
 public final class TestCluster implements AutoCloseable {
@@ -186,7 +189,8 @@ public final class TestCluster implements AutoCloseable {
      * and shows the application's database.
      *
      * @throws IllegalStateException if that does not come about; nothing is left running then, and
-     *     the message carries the end of the server's log
+     *     the message carries the end of the server's log, or says what is missing (Testcontainers,
+     *     a Docker engine, an image) for servers in containers
      */
     public TestCluster start() {
       Consumer<String> oneAtATime =
@@ -195,7 +199,7 @@ public final class TestCluster implements AutoCloseable {
               progress.accept(line);
             }
           };
-      Backend backend = new LocalBackend(oneAtATime);
+      Backend backend = ServerHome.chosen().open(oneAtATime);
       try {
         return new Start(this, backend, oneAtATime).run();
       } catch (RuntimeException | Error e) {

@@ -18,6 +18,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 class ClusterIT {
@@ -155,6 +156,10 @@ class ClusterIT {
   }
 
   @Test
+  @DisabledIfSystemProperty(
+      named = ServerHome.PROPERTY,
+      matches = "docker",
+      disabledReason = "Containers have no directory of ours: see DockerIT")
   void closedClusterLeavesNoProcessAndNoFile(@TempDir Path directory) throws Exception {
     openToServers(directory);
     List<Long> pids = new ArrayList<>();

@@ -8,9 +8,15 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What is left of a cluster when its JVM ends without closing it. */
+@DisabledIfSystemProperty(
+    named = ServerHome.PROPERTY,
+    matches = "docker",
+    disabledReason =
+        "The guard is the embedded servers'; for containers Testcontainers has its own")
 class OrphansIT {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.net.SocketTimeoutException;
 import java.sql.Connection;
@@ -245,7 +246,12 @@ class PostgresServerIT {
   @Test
   void lostPostmasterIsSeenAndReplaced() {
     PostgresServer replica = shard.replicas().get(0);
-    ProcessHandle.of(replica.pid()).orElseThrow().destroyForcibly();
+    boolean ended =
+        ProcessHandle.of(replica.pid()).map(ProcessHandle::destroyForcibly).orElse(false);
+    assumeTrue(
+        ended || ServerHome.chosen() == ServerHome.EMBEDDED,
+        "A container's process belongs to another user, or to a virtual machine");
+    assertThat(ended).isTrue();
     await().atMost(SOON).until(() -> !replica.isRunning());
 
     replica.start();
