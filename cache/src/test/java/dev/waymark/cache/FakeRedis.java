@@ -93,6 +93,9 @@ final class FakeRedis {
     /** This process' messages get lost. */
     volatile boolean deaf;
 
+    /** What others do while this process' settlement is on its way. */
+    volatile Runnable beforeSettling = () -> {};
+
     boolean closed;
 
     private void call() {
@@ -218,6 +221,7 @@ final class FakeRedis {
     @Override
     public List<Boolean> settle(List<Settlement> settlements) {
       call();
+      beforeSettling.run();
       List<Boolean> answers = new ArrayList<>();
       for (Settlement settlement : settlements) {
         answers.add(settle(settlement));

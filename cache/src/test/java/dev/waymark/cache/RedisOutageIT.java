@@ -21,8 +21,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** What happens when a real Redis goes, hangs, comes back or does not let us in. */
+@Timeout(180)
 class RedisOutageIT {
   private static final Duration BACK = Duration.ofSeconds(30);
   private static TestCluster cluster;

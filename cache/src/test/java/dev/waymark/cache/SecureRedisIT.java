@@ -25,9 +25,11 @@ import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** TLS in front of a real Redis: whom we trust, and whom we do not. */
+@Timeout(180)
 class SecureRedisIT {
   private static final String PASSWORD = "changeit";
 

@@ -21,7 +21,9 @@ final class Threads {
                         Thread.getAllStackTraces().keySet().stream()
                             .filter(thread -> thread.isAlive() && !before.contains(thread))
                             .map(Thread::getName)
-                            .filter(name -> !name.startsWith("awaitility"))
+                            .filter(
+                                name ->
+                                    !name.startsWith("awaitility") && !name.startsWith("junit-"))
                             // The platform's own, started when first needed and kept for ever.
                             .filter(
                                 name ->

@@ -33,8 +33,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Two processes, a primary with a replica, and a Redis, all real. */
+@Timeout(180)
 class TieredCacheIT {
   private static TestCluster cluster;
   private static long systemId;

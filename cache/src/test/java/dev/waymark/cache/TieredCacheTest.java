@@ -21,8 +21,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Two processes on one fake Redis and one fake database. */
+@Timeout(60)
 class TieredCacheTest {
   private static final CacheKey SEVEN =
       new CacheKey("users", "7", new KeyForm.Known<Long>().hash(7L));
@@ -811,6 +813,53 @@ class TieredCacheTest {
             two.client.fill(
                 SEVEN, "t", new byte[1], Duration.ofSeconds(1), Role.REPLICA, Rows.at(199)))
         .isEqualTo(SharedTier.Fill.NOT_NEW_ENOUGH);
+  }
+
+  @Test
+  void valueKeptDuringAnOutageIsForgottenWhenRedisIsBack() {
+    Process one = new Process();
+    Process two = new Process();
+    one.client.cutOff = true;
+    one.client.deaf = true;
+    one.cache.get(7L);
+    one.cache.get(7L);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    FakeTransaction write = new FakeTransaction();
+    two.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    one.client.cutOff = false;
+    one.client.deaf = false;
+    one.background.runNext();
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void oldValueReadWhileAnUnannouncedChangeIsBeingToldIsDroppedAgain() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    redis.down = true;
+    one.cache.get(8L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.beforeCommit();
+    redis.down = false;
+    one.background.runNext();
+    one.client.beforeSettling = () -> assertThat(one.cache.get(7L)).isEqualTo("old");
+    database.rows.put(7L, "new");
+    write.afterCommit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void oldValueReadWhileAChangeMadeElsewhereIsBeingToldIsDroppedAgain() {
+    Process one = new Process();
+    one.cache.get(7L);
+    database.rows.put(7L, "new");
+    one.client.beforeSettling = () -> assertThat(one.cache.get(7L)).isEqualTo("old");
+    one.cache.invalidate(7L);
+    assertThat(one.cache.get(7L)).isEqualTo("new");
   }
 
   @Test
