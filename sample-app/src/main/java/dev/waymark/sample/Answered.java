@@ -1,6 +1,5 @@
 package dev.waymark.sample;
 
-import dev.waymark.LogPosition;
 import dev.waymark.PositionedRead;
 import dev.waymark.Role;
 import dev.waymark.Route;
@@ -14,16 +13,9 @@ import org.jspecify.annotations.Nullable;
  * @param role what that node was then; null if none was asked
  * @param tier who answered: {@code L1}, {@code L2} or {@code DATABASE}
  * @param reason why, for a person to read
- * @param position a log position that the value is at least as new as; null if none is known
  */
 record Answered<T extends @Nullable Object>(
-    T value,
-    String shard,
-    @Nullable String node,
-    @Nullable Role role,
-    String tier,
-    String reason,
-    @Nullable LogPosition position) {
+    T value, String shard, @Nullable String node, @Nullable Role role, String tier, String reason) {
   static final String DATABASE = "DATABASE";
 
   static <T extends @Nullable Object> Answered<T> byDatabase(PositionedRead<T> read) {
@@ -34,17 +26,15 @@ record Answered<T extends @Nullable Object>(
         route.node(),
         route.role(),
         DATABASE,
-        route.reason().sentence(),
-        read.position());
+        route.reason().sentence());
   }
 
-  /** The session has been told of the position already. */
   static <T> Answered<T> byWriting(T value, String shard, @Nullable String primary) {
     return new Answered<>(
-        value, shard, primary, Role.PRIMARY, DATABASE, Route.Reason.WRITE.sentence(), null);
+        value, shard, primary, Role.PRIMARY, DATABASE, Route.Reason.WRITE.sentence());
   }
 
   <S extends @Nullable Object> Answered<S> with(S other) {
-    return new Answered<>(other, shard, node, role, tier, reason, position);
+    return new Answered<>(other, shard, node, role, tier, reason);
   }
 }

@@ -8,7 +8,6 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
-import dev.waymark.LogPosition;
 import dev.waymark.NoShardForKeyException;
 import dev.waymark.Outcome;
 import dev.waymark.UnavailableException;
@@ -25,7 +24,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,18 +50,15 @@ final class Replies {
           .build()
           .writer();
 
-  private final Consumer<LogPosition> shown;
   private final InstantSource clock;
   private final SecureRandom random = new SecureRandom();
 
   /**
    * Replies.
    *
-   * @param shown is told how new a state the client gets to see, before it does
    * @param clock of the time stamps
    */
-  Replies(Consumer<LogPosition> shown, InstantSource clock) {
-    this.shown = shown;
+  Replies(InstantSource clock) {
     this.clock = clock;
   }
 
@@ -108,9 +103,6 @@ final class Replies {
   }
 
   private void note(Context context, Answered<?> answered) {
-    if (answered.position() != null) {
-      shown.accept(answered.position());
-    }
     if (!"true".equalsIgnoreCase(context.header(EXPLAIN_HEADER))) {
       return;
     }

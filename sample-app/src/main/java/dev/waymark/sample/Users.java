@@ -68,8 +68,9 @@ final class Users {
         null,
         null,
         answer.tier().name(),
-        answer.tier() == CacheAnswer.Tier.L1 ? "this process still knew it" : "Redis still knew it",
-        answer.position());
+        answer.tier() == CacheAnswer.Tier.L1
+            ? "this process still knew it"
+            : "Redis still knew it");
   }
 
   /** The newest users of all shards. Each shard answers as of its own moment. */
@@ -93,8 +94,7 @@ final class Users {
         database.map().shards().stream()
             .map(shard -> shard.name())
             .collect(Collectors.joining(","));
-    return new Answered<>(
-        users, shards, null, null, Answered.DATABASE, "every shard was asked", null);
+    return new Answered<>(users, shards, null, null, Answered.DATABASE, "every shard was asked");
   }
 
   /**

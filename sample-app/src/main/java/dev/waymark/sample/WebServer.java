@@ -1,6 +1,5 @@
 package dev.waymark.sample;
 
-import dev.waymark.SessionToken;
 import dev.waymark.routing.ShardedDatabase;
 import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
@@ -32,11 +31,7 @@ final class WebServer implements AutoCloseable {
     this.database = database;
     this.users = users;
     this.orders = orders;
-    // From then on the session never sees less than what its client has been shown.
-    this.replies =
-        new Replies(
-            position -> database.currentSession().join(SessionToken.of(position)),
-            InstantSource.system());
+    this.replies = new Replies(InstantSource.system());
     this.javalin = Javalin.create(this::configure);
   }
 

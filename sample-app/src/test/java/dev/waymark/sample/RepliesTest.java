@@ -13,8 +13,7 @@ import org.junit.jupiter.api.Test;
 
 class RepliesTest {
   private final Replies replies =
-      new Replies(
-          position -> {}, InstantSource.fixed(Instant.parse("2026-11-23T10:00:00.123456Z")));
+      new Replies(InstantSource.fixed(Instant.parse("2026-11-23T10:00:00.123456Z")));
 
   @Test
   void dataTravelsInTheEnvelope() {
