@@ -348,7 +348,7 @@ public final class TieredCache<K, V> {
               + ": "
               + failure
               + ". Nothing was cached; see the cause, then the call may be repeated.",
-          Outcome.NOT_SENT,
+          Outcome.REJECTED,
           failure);
     }
   }
