@@ -106,9 +106,7 @@ class RedisOutageIT {
   void startsWhileRedisIsDownAndUsesItWhenItComes() {
     cluster.redis().kill();
     try {
-      long start = System.nanoTime();
       RedisTier tier = connect(settings());
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
       TieredCache<Long, String> cache = cache(tier);
       assertThat(cache.get(7L)).isEqualTo("old");
       change(cache, "new", 200);

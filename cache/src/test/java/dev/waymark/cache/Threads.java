@@ -24,11 +24,13 @@ final class Threads {
                             .filter(
                                 name ->
                                     !name.startsWith("awaitility") && !name.startsWith("junit-"))
-                            // The platform's own, started when first needed and kept for ever.
+                            // The platform's own, started when first needed and kept for ever; a
+                            // reaper also
+                            // tells in its name of the process it waits for.
                             .filter(
                                 name ->
                                     !name.equals("Attach Listener")
-                                        && !name.equals("process reaper")
+                                        && !name.startsWith("process reaper")
                                         && !name.startsWith("Cleaner-")
                                         && !name.startsWith("Common-Cleaner"))
                             .collect(Collectors.toSet()))
