@@ -6,6 +6,7 @@ import dev.waymark.sample.Arguments.Run;
 import io.javalin.util.JavalinBindException;
 import java.io.PrintStream;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Starts the sample service, over a cluster of its own or over somebody's servers. */
@@ -29,7 +30,8 @@ public final class Main {
       return;
     }
     AtomicBoolean stopping = new AtomicBoolean();
-    closeOnSignal(stopping);
+    CountDownLatch closed = new CountDownLatch(1);
+    closeOnSignal(stopping, closed);
     if (arguments.stopWithParent()) {
       stopWithParent();
     }
@@ -43,6 +45,8 @@ public final class Main {
         System.out.println(Arguments.HELP);
       }
     } catch (Exception | Error failure) {
+      // Whatever was opened has been closed on the way here.
+      closed.countDown();
       if (stopping.get()) {
         return;
       }
@@ -52,6 +56,8 @@ public final class Main {
         failure.printStackTrace();
       }
       System.exit(1);
+    } finally {
+      closed.countDown();
     }
   }
 
@@ -101,7 +107,7 @@ public final class Main {
    * A signal interrupts the main thread, wherever it is, and waits until it has closed what it
    * opened. A hook that did the closing itself would need to know how far the start had come.
    */
-  private static void closeOnSignal(AtomicBoolean stopping) {
+  private static void closeOnSignal(AtomicBoolean stopping, CountDownLatch closed) {
     Thread main = Thread.currentThread();
     Runtime.getRuntime()
         .addShutdownHook(
@@ -110,7 +116,9 @@ public final class Main {
                   stopping.set(true);
                   main.interrupt();
                   try {
-                    main.join(PATIENCE_MILLIS);
+                    if (!closed.await(PATIENCE_MILLIS, TimeUnit.MILLISECONDS)) {
+                      System.err.println("Closing takes too long; ending all the same.");
+                    }
                   } catch (InterruptedException endNow) {
                     Thread.currentThread().interrupt();
                   }

@@ -152,6 +152,8 @@ class MainIT {
                     Stream.of(arguments))
                 .flatMap(part -> part)
                 .toList());
+    // With it a JVM writes a line of its own before the program's first.
+    builder.environment().remove("JAVA_TOOL_OPTIONS");
     builder.environment().putAll(environment);
     builder.redirectErrorStream(true).redirectOutput(directory.resolve("output.txt").toFile());
     process = builder.start();
