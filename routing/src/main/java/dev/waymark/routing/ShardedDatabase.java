@@ -185,13 +185,9 @@ public final class ShardedDatabase implements AutoCloseable {
       Choice choice = Router.choose(view, need, deadline.nowNanos(), shard.nextTurn());
       if (choice == null) {
         if (!awaitOtherView(shard, view, deadline)) {
+          Outcome outcome = lostNodes == 0 ? Outcome.NOT_SENT : Outcome.REJECTED;
           throw unavailable(
-              shard,
-              "no node that may answer a read",
-              Outcome.NOT_SENT,
-              key,
-              deadline,
-              lastFailure);
+              shard, "no node that may answer a read", outcome, key, deadline, lastFailure);
         }
         avoided = 0;
         continue;
@@ -203,8 +199,9 @@ public final class ShardedDatabase implements AutoCloseable {
       } catch (SQLException failure) {
         blame(shard, node, failure);
         if (deadline.nanosLeft() <= 0) {
+          Outcome outcome = lostNodes == 0 ? Outcome.NOT_SENT : Outcome.REJECTED;
           throw unavailable(
-              shard, "no free connection for a read", Outcome.NOT_SENT, key, deadline, failure);
+              shard, "no free connection for a read", outcome, key, deadline, failure);
         }
         lastFailure = failure;
         avoided |= Need.bit(node);
