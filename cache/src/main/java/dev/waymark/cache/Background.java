@@ -2,6 +2,7 @@ package dev.waymark.cache;
 
 import java.time.Duration;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /** Where work goes that no caller waits for; one task at a time. */
@@ -24,11 +25,12 @@ interface Background extends AutoCloseable {
               return thread;
             },
             // Refused because it is closed: nobody waits for it.
-            new ScheduledThreadPoolExecutor.DiscardPolicy());
+            new ThreadPoolExecutor.DiscardPolicy());
     return new Background() {
       @Override
       public void after(Duration delay, Runnable task) {
-        executor.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+        // Nobody waits for a task; it tells of its own failures.
+        var unused = executor.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
       }
 
       @Override

@@ -463,7 +463,7 @@ final class RedissonTier implements SharedTier {
           } catch (java.nio.file.NoSuchFileException missing) {
             throw missing;
           } catch (IOException notOfThisType) {
-            continue;
+            // The next type or password may fit.
           }
         }
       }

@@ -423,7 +423,9 @@ public final class ShardedDatabase implements AutoCloseable {
         shards,
         fanOut,
         shard -> {
-          try (Session.Binding alsoHere = session == null ? () -> {} : session.bind()) {
+          // The work may itself call this database, on a thread that has no session of its own.
+          Session.Binding binding = session == null ? () -> {} : session.bind();
+          try (binding) {
             return readOn(shard, null, consistency, seen, work).value();
           }
         });
