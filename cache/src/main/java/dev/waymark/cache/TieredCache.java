@@ -330,8 +330,10 @@ public final class TieredCache<K, V> {
   private PositionedRead<@Nullable V> load(K key) {
     loads.increment();
     try {
-      return Objects.requireNonNull(
-          loader.load(key), "A loader returns a PositionedRead, with null inside for no value");
+      PositionedRead<@Nullable V> loaded = loader.load(key);
+      Objects.requireNonNull(
+          loaded, "A loader returns a PositionedRead, with null inside for no value");
+      return loaded;
     } catch (RuntimeException | Error failure) {
       loadFailures.increment();
       throw failure;
