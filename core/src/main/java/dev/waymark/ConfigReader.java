@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -57,6 +58,9 @@ final class ConfigReader {
                 .section("credentials", ConfigSection.CREDENTIALS));
     WaymarkConfig.Pool pool = pool(root.section("pool", ConfigSection.POOL));
     WaymarkConfig.Calls calls = calls(root.section("calls", ConfigSection.CALLS));
+    WaymarkConfig.Reads reads = reads(root.section("reads", ConfigSection.READS));
+    WaymarkConfig.Hedging hedging = hedging(root.section("hedging", ConfigSection.HEDGING));
+    WaymarkConfig.Lag lag = lag(root.section("lag", ConfigSection.LAG));
     WaymarkConfig.Monitor monitor = monitor(root.section("monitor", ConfigSection.MONITOR));
     SessionTokenFormat tokens = tokens(root.section("session", ConfigSection.SESSION));
     KeyRendering keys = keys(root.section("errors", ConfigSection.ERRORS));
@@ -64,7 +68,18 @@ final class ConfigReader {
         redis(root.section("redis", ConfigSection.REDIS), problems);
     return map.map(
         shardMap ->
-            new WaymarkConfig(shardMap, credentials, pool, calls, monitor, tokens, keys, redis));
+            new WaymarkConfig(
+                shardMap,
+                credentials,
+                pool,
+                calls,
+                reads,
+                hedging,
+                lag,
+                monitor,
+                tokens,
+                keys,
+                redis));
   }
 
   private static Credentials credentials(ConfigMap map) {
@@ -109,17 +124,218 @@ final class ConfigReader {
         (c, consistency) -> new WaymarkConfig.Calls(c.deadline(), consistency.consistency()));
   }
 
+  private static WaymarkConfig.Reads reads(ConfigMap map) {
+    WaymarkConfig.Reads reads = WaymarkConfig.Reads.defaults();
+    reads =
+        map.change(
+            "balancing",
+            reads,
+            (old, given) ->
+                new WaymarkConfig.Reads(
+                    given.balancing(), old.zone(), old.slowStart(), old.freshnessWait()));
+    reads =
+        map.change(
+            "zone",
+            reads,
+            (old, given) ->
+                new WaymarkConfig.Reads(
+                    old.balancing(), given.text(), old.slowStart(), old.freshnessWait()));
+    reads =
+        map.change(
+            "slowStart",
+            reads,
+            (old, given) ->
+                new WaymarkConfig.Reads(
+                    old.balancing(), old.zone(), given.duration(), old.freshnessWait()));
+    return map.change(
+        "freshnessWait",
+        reads,
+        (old, given) ->
+            new WaymarkConfig.Reads(
+                old.balancing(), old.zone(), old.slowStart(), given.duration()));
+  }
+
+  private static WaymarkConfig.Hedging hedging(ConfigMap map) {
+    WaymarkConfig.Hedging hedging = WaymarkConfig.Hedging.off();
+    hedging =
+        map.change(
+            "budget",
+            hedging,
+            (old, given) ->
+                new WaymarkConfig.Hedging(given.integer(), old.percentile(), old.minimumDelay()));
+    hedging =
+        map.change(
+            "percentile",
+            hedging,
+            (old, given) ->
+                new WaymarkConfig.Hedging(old.budget(), given.integer(), old.minimumDelay()));
+    return map.change(
+        "minimumDelay",
+        hedging,
+        (old, given) ->
+            new WaymarkConfig.Hedging(old.budget(), old.percentile(), given.duration()));
+  }
+
+  private static WaymarkConfig.Lag lag(ConfigMap map) {
+    WaymarkConfig.Lag lag = WaymarkConfig.Lag.defaults();
+    // The two limits are checked against each other: the one that makes room comes first.
+    Duration preferred = map.read("preferred", ConfigValue::duration).orElse(lag.preferred());
+    if (preferred.compareTo(lag.tolerated()) > 0) {
+      lag =
+          map.change(
+              "tolerated",
+              lag,
+              (old, given) ->
+                  new WaymarkConfig.Lag(
+                      old.preferred(),
+                      given.duration(),
+                      old.preferredBytes(),
+                      old.toleratedBytes(),
+                      old.minimumServing(),
+                      old.whenAllLag(),
+                      old.primaryReads()));
+      lag =
+          map.change(
+              "preferred",
+              lag,
+              (old, given) ->
+                  new WaymarkConfig.Lag(
+                      given.duration(),
+                      old.tolerated(),
+                      old.preferredBytes(),
+                      old.toleratedBytes(),
+                      old.minimumServing(),
+                      old.whenAllLag(),
+                      old.primaryReads()));
+    } else {
+      lag =
+          map.change(
+              "preferred",
+              lag,
+              (old, given) ->
+                  new WaymarkConfig.Lag(
+                      given.duration(),
+                      old.tolerated(),
+                      old.preferredBytes(),
+                      old.toleratedBytes(),
+                      old.minimumServing(),
+                      old.whenAllLag(),
+                      old.primaryReads()));
+      lag =
+          map.change(
+              "tolerated",
+              lag,
+              (old, given) ->
+                  new WaymarkConfig.Lag(
+                      old.preferred(),
+                      given.duration(),
+                      old.preferredBytes(),
+                      old.toleratedBytes(),
+                      old.minimumServing(),
+                      old.whenAllLag(),
+                      old.primaryReads()));
+    }
+    lag =
+        map.change(
+            "toleratedBytes",
+            lag,
+            (old, given) ->
+                new WaymarkConfig.Lag(
+                    old.preferred(),
+                    old.tolerated(),
+                    old.preferredBytes(),
+                    given.wholeNumber(),
+                    old.minimumServing(),
+                    old.whenAllLag(),
+                    old.primaryReads()));
+    lag =
+        map.change(
+            "preferredBytes",
+            lag,
+            (old, given) ->
+                new WaymarkConfig.Lag(
+                    old.preferred(),
+                    old.tolerated(),
+                    given.wholeNumber(),
+                    old.toleratedBytes(),
+                    old.minimumServing(),
+                    old.whenAllLag(),
+                    old.primaryReads()));
+    lag =
+        map.change(
+            "minimumServing",
+            lag,
+            (old, given) ->
+                new WaymarkConfig.Lag(
+                    old.preferred(),
+                    old.tolerated(),
+                    old.preferredBytes(),
+                    old.toleratedBytes(),
+                    given.integer(),
+                    old.whenAllLag(),
+                    old.primaryReads()));
+    lag =
+        map.change(
+            "whenAllLag",
+            lag,
+            (old, given) ->
+                new WaymarkConfig.Lag(
+                    old.preferred(),
+                    old.tolerated(),
+                    old.preferredBytes(),
+                    old.toleratedBytes(),
+                    old.minimumServing(),
+                    given.whenAllLag(),
+                    old.primaryReads()));
+    return map.change(
+        "primaryReads",
+        lag,
+        (old, given) ->
+            new WaymarkConfig.Lag(
+                old.preferred(),
+                old.tolerated(),
+                old.preferredBytes(),
+                old.toleratedBytes(),
+                old.minimumServing(),
+                old.whenAllLag(),
+                given.integer()));
+  }
+
   private static WaymarkConfig.Monitor monitor(ConfigMap map) {
     WaymarkConfig.Monitor monitor = WaymarkConfig.Monitor.defaults();
     monitor =
         map.change(
             "interval",
             monitor,
-            (m, interval) -> new WaymarkConfig.Monitor(interval.duration(), m.timeout()));
+            (old, given) ->
+                new WaymarkConfig.Monitor(
+                    given.duration(),
+                    old.timeout(),
+                    // A longer interval lengthens the idle one as well, unless that is given.
+                    given.duration().compareTo(old.idleInterval()) > 0
+                        ? given.duration()
+                        : old.idleInterval(),
+                    old.looksPerSecond()));
+    monitor =
+        map.change(
+            "timeout",
+            monitor,
+            (old, given) ->
+                new WaymarkConfig.Monitor(
+                    old.interval(), given.duration(), old.idleInterval(), old.looksPerSecond()));
+    monitor =
+        map.change(
+            "idleInterval",
+            monitor,
+            (old, given) ->
+                new WaymarkConfig.Monitor(
+                    old.interval(), old.timeout(), given.duration(), old.looksPerSecond()));
     return map.change(
-        "timeout",
+        "looksPerSecond",
         monitor,
-        (m, timeout) -> new WaymarkConfig.Monitor(m.interval(), timeout.duration()));
+        (old, given) ->
+            new WaymarkConfig.Monitor(
+                old.interval(), old.timeout(), old.idleInterval(), given.integer()));
   }
 
   private static SessionTokenFormat tokens(ConfigMap map) {

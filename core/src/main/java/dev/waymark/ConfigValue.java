@@ -179,6 +179,20 @@ final class ConfigValue {
         .orElseThrow(() -> refused("none, fingerprint or full"));
   }
 
+  Balancing balancing() {
+    return Arrays.stream(Balancing.values())
+        .filter(balancing -> balancing.setting().equals(text))
+        .findFirst()
+        .orElseThrow(() -> refused("peakEwma, leastConnections, roundRobin or rendezvous"));
+  }
+
+  WaymarkConfig.WhenAllLag whenAllLag() {
+    return Arrays.stream(WaymarkConfig.WhenAllLag.values())
+        .filter(policy -> policy.name().toLowerCase(Locale.ROOT).equals(text))
+        .findFirst()
+        .orElseThrow(() -> refused("primary or stale"));
+  }
+
   IllegalArgumentException refused(String expected) {
     return new IllegalArgumentException(
         path + " must be " + expected + ", not '" + Problems.printable(text) + "'");

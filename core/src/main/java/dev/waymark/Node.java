@@ -11,8 +11,11 @@ import java.util.regex.Pattern;
  * @param name what logs, errors and routes call the node; by default its host and port
  * @param url a {@code jdbc:postgresql:} URL without user and password; its parameters (TLS among
  *     them) reach the driver as they are
+ * @param zone where the node runs; empty if that does not matter
+ * @param weight its share of the reads beside the other replicas': 0 to 1,000; 0 for a node that
+ *     serves reads only while no other replica can
  */
-public record Node(String name, String url) {
+public record Node(String name, String url, String zone, int weight) {
   private static final String PREFIX = "jdbc:postgresql:";
   private static final Pattern CREDENTIALS =
       Pattern.compile("(?i)[?&](user|password|sslpassword)=");
@@ -25,6 +28,25 @@ public record Node(String name, String url) {
             fault -> {
               throw new IllegalArgumentException("The URL of node " + name + " " + fault);
             });
+    Objects.requireNonNull(zone, "zone");
+    if (weight < 0 || weight > 1_000) {
+      throw new IllegalArgumentException("weight must be from 0 to 1000, not " + weight);
+    }
+  }
+
+  /** A node in no zone, with weight 1. */
+  public Node(String name, String url) {
+    this(name, url, "", 1);
+  }
+
+  /** This node in a zone. */
+  public Node withZone(String zone) {
+    return new Node(name, url, zone, weight);
+  }
+
+  /** This node with another share of the reads. */
+  public Node withWeight(int weight) {
+    return new Node(name, url, zone, weight);
   }
 
   /**

@@ -6,22 +6,36 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * How far along each shard's log a session has seen: the greatest log position per system and
- * timeline. An immutable value, safe to share.
+ * How far along each shard's log a session has seen: for each system and timeline the greatest log
+ * position it has written and the greatest it has read; and the servers it has read from since
+ * their positions were last looked up. An immutable value, safe to share.
  *
  * <p>Tokens form a join semilattice: {@link #join} is commutative, associative and idempotent, so
  * it does not matter in which order or how often what was seen is put together.
  */
 public final class SessionToken {
-  private static final SessionToken EMPTY = new SessionToken(List.of());
+  private static final SessionToken EMPTY = new SessionToken(List.of(), List.of(), List.of());
   private static final Comparator<LogPosition> BY_HISTORY =
       Comparator.comparingLong(LogPosition::systemId).thenComparingInt(LogPosition::timeline);
 
-  /** Sorted by system and timeline, at most one position for each pair. */
+  private static final Comparator<ReadMark> BY_SERVER =
+      Comparator.comparingLong(ReadMark::systemId)
+          .thenComparingLong(ReadMark::server)
+          .thenComparingInt(ReadMark::timeline);
+
+  /** What was written. Sorted by system and timeline, at most one position for each pair. */
   private final List<LogPosition> positions;
 
-  private SessionToken(List<LogPosition> sorted) {
-    this.positions = List.copyOf(sorted);
+  /** What was read, in the same form. An answer read so far was no newer than this. */
+  private final List<LogPosition> reads;
+
+  /** Sorted, each once. */
+  private final List<ReadMark> marks;
+
+  private SessionToken(List<LogPosition> positions, List<LogPosition> reads, List<ReadMark> marks) {
+    this.positions = List.copyOf(positions);
+    this.reads = List.copyOf(reads);
+    this.marks = List.copyOf(marks);
   }
 
   /** The token of a session that has seen nothing. */
@@ -38,14 +52,24 @@ public final class SessionToken {
     return token;
   }
 
-  /** The positions, sorted by system and timeline. */
+  /** The positions written, sorted by system and timeline. */
   public List<LogPosition> positions() {
     return positions;
   }
 
+  /** The positions read, sorted by system and timeline: no earlier state may be shown. */
+  public List<LogPosition> reads() {
+    return reads;
+  }
+
+  /** The servers read from at places not looked up yet, in a fixed order. */
+  public List<ReadMark> marks() {
+    return marks;
+  }
+
   /** Whether the session has seen nothing. */
   public boolean isEmpty() {
-    return positions.isEmpty();
+    return positions.isEmpty() && reads.isEmpty() && marks.isEmpty();
   }
 
   /** A token that covers what either has seen. */
@@ -54,17 +78,46 @@ public final class SessionToken {
     for (LogPosition position : other.positions) {
       joined = joined.advancedTo(position);
     }
+    for (LogPosition position : other.reads) {
+      joined = joined.readUpTo(position);
+    }
+    for (ReadMark mark : other.marks) {
+      joined = joined.readFrom(mark);
+    }
     return joined;
   }
 
-  /** This token, and the position seen as well. */
+  /** This token, and the position written as well. */
   public SessionToken advancedTo(LogPosition position) {
+    List<LogPosition> after = with(positions, position);
+    return after == positions ? this : new SessionToken(after, reads, marks);
+  }
+
+  /** This token, and nothing beyond the position read as well. */
+  public SessionToken readUpTo(LogPosition position) {
+    List<LogPosition> after = with(reads, position);
+    return after == reads ? this : new SessionToken(positions, after, marks);
+  }
+
+  /** This token, and read from a server at an unknown place as well. */
+  public SessionToken readFrom(ReadMark mark) {
+    if (marks.contains(mark)) {
+      return this;
+    }
+    List<ReadMark> after = new ArrayList<>(marks);
+    after.add(mark);
+    after.sort(BY_SERVER);
+    return new SessionToken(positions, reads, after);
+  }
+
+  /** The same list if it covers the position already. */
+  private static List<LogPosition> with(List<LogPosition> positions, LogPosition position) {
     List<LogPosition> result = new ArrayList<>(positions.size() + 1);
     boolean placed = false;
     for (LogPosition mine : positions) {
       if (mine.isComparableTo(position)) {
         if (mine.covers(position)) {
-          return this;
+          return positions;
         }
         result.add(position);
         placed = true;
@@ -76,7 +129,7 @@ public final class SessionToken {
       result.add(position);
       result.sort(BY_HISTORY);
     }
-    return new SessionToken(result);
+    return result;
   }
 
   /**
@@ -91,11 +144,11 @@ public final class SessionToken {
                     mine.systemId() != position.systemId()
                         || mine.timeline() >= position.timeline())
             .toList();
-    return new SessionToken(kept).advancedTo(position);
+    return new SessionToken(kept, reads, marks).advancedTo(position);
   }
 
   /**
-   * Whether an answer that is as new as {@code position} shows all that this session has seen of
+   * Whether an answer that is as new as {@code position} shows all that this session has written on
    * the position's shard.
    */
   public boolean isCoveredBy(LogPosition position) {
@@ -116,19 +169,22 @@ public final class SessionToken {
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof SessionToken that && positions.equals(that.positions);
+    return other instanceof SessionToken that
+        && positions.equals(that.positions)
+        && reads.equals(that.reads)
+        && marks.equals(that.marks);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(positions);
+    return Objects.hash(positions, reads, marks);
   }
 
   /**
-   * The positions for a person to read. For the text that travels see {@link SessionTokenFormat}.
+   * What was seen, for a person to read. For the text that travels see {@link SessionTokenFormat}.
    */
   @Override
   public String toString() {
-    return "SessionToken" + positions;
+    return "SessionToken[wrote " + positions + ", read " + reads + ", marks " + marks + "]";
   }
 }

@@ -1,13 +1,11 @@
 package dev.waymark;
 
-import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.Base64;
-import java.util.List;
 import java.util.zip.CRC32C;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
@@ -29,7 +27,12 @@ public final class SessionTokenFormat {
   private static final String SIGNED = "wm1s.";
   private static final int CHECKSUM_BYTES = Integer.BYTES;
   private static final int SIGNATURE_BYTES = 16;
-  private static final int POSITION_BYTES = Long.BYTES + Integer.BYTES + Long.BYTES;
+  private static final int ENTRY_BYTES = Long.BYTES + Integer.BYTES + Long.BYTES;
+
+  /** The two highest bits of an entry's timeline tell its kind; a position written has neither. */
+  private static final int READ = 1 << 30;
+
+  private static final int MARK = 1 << 31;
 
   private final @Nullable SecretKeySpec secret;
 
@@ -58,14 +61,28 @@ public final class SessionTokenFormat {
 
   /** The token as URL-safe text. */
   public String print(SessionToken token) {
-    ByteBuffer payload = ByteBuffer.allocate(token.positions().size() * POSITION_BYTES);
+    byte[] payload = payload(token);
+    byte[] seal = seal(payload);
+    byte[] all = Arrays.copyOf(payload, payload.length + seal.length);
+    System.arraycopy(seal, 0, all, payload.length, seal.length);
+    return prefix() + encode(all);
+  }
+
+  /** One token has one form: its entries in their order. */
+  private static byte[] payload(SessionToken token) {
+    int entries = token.positions().size() + token.reads().size() + token.marks().size();
+    ByteBuffer payload = ByteBuffer.allocate(entries * ENTRY_BYTES);
     for (LogPosition position : token.positions()) {
       payload.putLong(position.systemId()).putInt(position.timeline()).putLong(position.lsn());
     }
-    byte[] seal = seal(payload.array());
-    byte[] all = Arrays.copyOf(payload.array(), payload.capacity() + seal.length);
-    System.arraycopy(seal, 0, all, payload.capacity(), seal.length);
-    return prefix() + encode(all);
+    for (LogPosition position : token.reads()) {
+      payload.putLong(position.systemId());
+      payload.putInt(position.timeline() | READ).putLong(position.lsn());
+    }
+    for (ReadMark mark : token.marks()) {
+      payload.putLong(mark.systemId()).putInt(mark.timeline() | MARK).putLong(mark.server());
+    }
+    return payload.array();
   }
 
   private static String encode(byte[] bytes) {
@@ -100,7 +117,7 @@ public final class SessionTokenFormat {
       throw new InvalidSessionTokenException("it is not base64url text");
     }
     int sealBytes = secret == null ? CHECKSUM_BYTES : SIGNATURE_BYTES;
-    if (all.length < sealBytes || (all.length - sealBytes) % POSITION_BYTES != 0) {
+    if (all.length < sealBytes || (all.length - sealBytes) % ENTRY_BYTES != 0) {
       throw new InvalidSessionTokenException("it is cut short");
     }
     byte[] payload = Arrays.copyOf(all, all.length - sealBytes);
@@ -114,17 +131,26 @@ public final class SessionTokenFormat {
   }
 
   private SessionToken read(ByteBuffer payload) {
+    byte[] given = payload.array();
     try {
-      LogPosition[] positions = new LogPosition[payload.remaining() / POSITION_BYTES];
-      for (int i = 0; i < positions.length; i++) {
-        positions[i] = new LogPosition(payload.getLong(), payload.getInt(), payload.getLong());
+      SessionToken token = SessionToken.empty();
+      while (payload.hasRemaining()) {
+        long systemId = payload.getLong();
+        int timeline = payload.getInt();
+        long lsn = payload.getLong();
+        if ((timeline & MARK) != 0) {
+          token = token.readFrom(new ReadMark(systemId, timeline & ~MARK, lsn));
+        } else if ((timeline & READ) != 0) {
+          token = token.readUpTo(new LogPosition(systemId, timeline & ~READ, lsn));
+        } else {
+          token = token.advancedTo(new LogPosition(systemId, timeline, lsn));
+        }
       }
-      SessionToken token = SessionToken.of(positions);
-      if (!token.positions().equals(List.of(positions))) {
+      if (!Arrays.equals(given, payload(token))) {
         throw new InvalidSessionTokenException("its positions are out of order");
       }
       return token;
-    } catch (BufferUnderflowException | IllegalArgumentException malformed) {
+    } catch (IllegalArgumentException malformed) {
       throw new InvalidSessionTokenException("it holds an impossible position");
     }
   }

@@ -137,12 +137,16 @@ final class ShardMapReader {
           map.require("url", "url: \"jdbc:postgresql://pg1:5432/app\"")
               .read("url", ShardMapReader::url);
       Optional<ConfigValue> name = map.read("name", ShardMapReader::name);
+      String zone = map.read("zone", ConfigValue::text).orElse("");
+      int weight = map.read("weight", ShardMapReader::weight).orElse(1);
       url.ifPresent(
           given ->
               nodes.add(
                   new NodeInFile(
                       name.map(own -> new Node(own.text(), given.text()))
-                          .orElseGet(() -> Node.at(given.text())),
+                          .orElseGet(() -> Node.at(given.text()))
+                          .withZone(zone)
+                          .withWeight(weight),
                       given,
                       name)));
     }
@@ -156,6 +160,14 @@ final class ShardMapReader {
               throw new IllegalArgumentException(value.path() + " " + fault);
             });
     return value;
+  }
+
+  private static int weight(ConfigValue value) {
+    int weight = value.integer();
+    if (weight < 0 || weight > 1_000) {
+      throw value.refused("from 0 to 1000");
+    }
+    return weight;
   }
 
   private static ConfigValue name(ConfigValue value) {

@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param credentials the database user, the same on every node
  * @param pool the connection pools
  * @param calls what a call may take and see
+ * @param reads how reads are spread over replicas
+ * @param hedging whether slow reads are sent to a second node
+ * @param lag how far a replica may be behind
  * @param monitor how nodes are watched
  * @param tokens how session tokens are printed and checked
  * @param keys how keys appear in errors and logs
@@ -25,6 +28,9 @@ public record WaymarkConfig(
     Credentials credentials,
     Pool pool,
     Calls calls,
+    Reads reads,
+    Hedging hedging,
+    Lag lag,
     Monitor monitor,
     SessionTokenFormat tokens,
     KeyRendering keys,
@@ -36,6 +42,9 @@ public record WaymarkConfig(
     Objects.requireNonNull(credentials, "credentials");
     Objects.requireNonNull(pool, "pool");
     Objects.requireNonNull(calls, "calls");
+    Objects.requireNonNull(reads, "reads");
+    Objects.requireNonNull(hedging, "hedging");
+    Objects.requireNonNull(lag, "lag");
     Objects.requireNonNull(monitor, "monitor");
     Objects.requireNonNull(tokens, "tokens");
     Objects.requireNonNull(keys, "keys");
@@ -49,6 +58,9 @@ public record WaymarkConfig(
         credentials,
         Pool.defaults(),
         Calls.defaults(),
+        Reads.defaults(),
+        Hedging.off(),
+        Lag.defaults(),
         Monitor.defaults(),
         SessionTokenFormat.unsigned(),
         KeyRendering.FINGERPRINT,
@@ -79,28 +91,60 @@ public record WaymarkConfig(
 
   /** These settings with other limits for calls. */
   public WaymarkConfig withCalls(Calls calls) {
-    return new WaymarkConfig(map, credentials, pool, calls, monitor, tokens, keys, redis);
+    return new WaymarkConfig(
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
   }
 
   /** These settings with other pools. */
   public WaymarkConfig withPool(Pool pool) {
-    return new WaymarkConfig(map, credentials, pool, calls, monitor, tokens, keys, redis);
+    return new WaymarkConfig(
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+  }
+
+  /** These settings with another way of spreading reads. */
+  public WaymarkConfig withReads(Reads reads) {
+    return new WaymarkConfig(
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+  }
+
+  /** These settings with other rules for second tries of slow reads. */
+  public WaymarkConfig withHedging(Hedging hedging) {
+    return new WaymarkConfig(
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+  }
+
+  /** These settings with other limits of lag. */
+  public WaymarkConfig withLag(Lag lag) {
+    return new WaymarkConfig(
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
   }
 
   /** These settings with another way of watching nodes. */
   public WaymarkConfig withMonitor(Monitor monitor) {
-    return new WaymarkConfig(map, credentials, pool, calls, monitor, tokens, keys, redis);
+    return new WaymarkConfig(
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
   }
 
   /** These settings with another token format. */
   public WaymarkConfig withTokens(SessionTokenFormat tokens) {
-    return new WaymarkConfig(map, credentials, pool, calls, monitor, tokens, keys, redis);
+    return new WaymarkConfig(
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
   }
 
   /** These settings with a shared cache tier. */
   public WaymarkConfig withRedis(Redis redis) {
     return new WaymarkConfig(
-        map, credentials, pool, calls, monitor, tokens, keys, Optional.of(redis));
+        map,
+        credentials,
+        pool,
+        calls,
+        reads,
+        hedging,
+        lag,
+        monitor,
+        tokens,
+        keys,
+        Optional.of(redis));
   }
 
   /**
@@ -149,21 +193,126 @@ public record WaymarkConfig(
   }
 
   /**
+   * How reads are spread over the replicas that are fresh enough.
+   *
+   * @param balancing which of them answers
+   * @param zone where this process runs: replicas of the same zone are preferred; empty for no
+   *     preference
+   * @param slowStart over how long a node that came back is given its full share; zero for at once
+   * @param freshnessWait how long a read may wait until a replica is fresh enough, before the
+   *     primary answers; zero for not at all
+   */
+  public record Reads(
+      Balancing balancing, String zone, Duration slowStart, Duration freshnessWait) {
+    /** Checks each value. */
+    public Reads {
+      Objects.requireNonNull(balancing, "balancing");
+      Objects.requireNonNull(zone, "zone");
+      atLeast("reads.slowStart", slowStart, Duration.ZERO);
+      atLeast("reads.freshnessWait", freshnessWait, Duration.ZERO);
+    }
+
+    /** Peak EWMA, no zone, 10 seconds of slow start, no wait. */
+    public static Reads defaults() {
+      return new Reads(Balancing.PEAK_EWMA, "", Duration.ofSeconds(10), Duration.ZERO);
+    }
+  }
+
+  /**
+   * Whether a read that takes long is sent to a second replica, whose answer counts if it is first.
+   *
+   * @param budget how many reads in a hundred may be sent twice, 0 to 100; 0 turns hedging off
+   * @param percentile the second node is asked once a read has taken longer than this many in a
+   *     hundred recent ones, 50 to 99
+   * @param minimumDelay the second node is asked no sooner than this
+   */
+  public record Hedging(int budget, int percentile, Duration minimumDelay) {
+    /** Checks each value. */
+    public Hedging {
+      between("hedging.budget", budget, 0, 100);
+      between("hedging.percentile", percentile, 50, 99);
+      atLeast("hedging.minimumDelay", minimumDelay, Duration.ZERO);
+    }
+
+    /** No hedging; were it on, after the 95th percentile and at least 5 ms. */
+    public static Hedging off() {
+      return new Hedging(0, 95, Duration.ofMillis(5));
+    }
+  }
+
+  /**
+   * How far a replica may be behind and still serve reads with session or eventual consistency.
+   *
+   * @param preferred replicas behind by no more than this serve
+   * @param tolerated replicas behind by no more than this serve as well, if fewer than {@code
+   *     minimumServing} are left otherwise; at least {@code preferred}
+   * @param preferredBytes the same by bytes of log; 0 for no limit by bytes
+   * @param toleratedBytes the same by bytes of log; 0 for no limit by bytes
+   * @param minimumServing how many replicas are wanted; 0 to never tolerate more than is preferred
+   * @param whenAllLag who answers when every replica is behind by more than is tolerated
+   * @param primaryReads how many reads at a time, for each shard, may go to the primary because no
+   *     replica is fresh enough; 0 for as many as its pool has connections
+   */
+  public record Lag(
+      Duration preferred,
+      Duration tolerated,
+      long preferredBytes,
+      long toleratedBytes,
+      int minimumServing,
+      WhenAllLag whenAllLag,
+      int primaryReads) {
+    /** Checks each value. */
+    public Lag {
+      atLeast("lag.preferred", preferred, Duration.ofMillis(1));
+      atLeast("lag.tolerated", tolerated, preferred);
+      between("lag.preferredBytes", preferredBytes, 0, Long.MAX_VALUE);
+      between("lag.toleratedBytes", toleratedBytes, 0, Long.MAX_VALUE);
+      if (toleratedBytes != 0 && toleratedBytes < preferredBytes) {
+        throw new IllegalArgumentException(
+            "lag.toleratedBytes must be at least lag.preferredBytes, or 0 for no limit, not "
+                + toleratedBytes);
+      }
+      between("lag.minimumServing", minimumServing, 0, 64);
+      Objects.requireNonNull(whenAllLag, "whenAllLag");
+      between("lag.primaryReads", primaryReads, 0, Integer.MAX_VALUE);
+    }
+
+    /** 10 seconds preferred, 5 minutes tolerated, at least one replica, else the primary. */
+    public static Lag defaults() {
+      return new Lag(Duration.ofSeconds(10), Duration.ofMinutes(5), 0, 0, 1, WhenAllLag.PRIMARY, 0);
+    }
+  }
+
+  /** Who answers when every replica is behind by more than is tolerated. */
+  public enum WhenAllLag {
+    /** The primary; a replica only while there is no primary. */
+    PRIMARY,
+    /** A replica, if the consistency asked for allows its answer. */
+    STALE
+  }
+
+  /**
    * How nodes are watched.
    *
    * @param interval the pause between two looks at a node, at least 1 ms
    * @param timeout how long a node may take to answer before it counts as down, at least 10 ms
+   * @param idleInterval the pause while no call uses the shard, at least {@code interval}
+   * @param looksPerSecond how often all processes together should look at one node, at least 1:
+   *     each counts the others and looks less often
    */
-  public record Monitor(Duration interval, Duration timeout) {
+  public record Monitor(
+      Duration interval, Duration timeout, Duration idleInterval, int looksPerSecond) {
     /** Checks each value. */
     public Monitor {
       atLeast("monitor.interval", interval, Duration.ofMillis(1));
       atLeast("monitor.timeout", timeout, Duration.ofMillis(10));
+      atLeast("monitor.idleInterval", idleInterval, interval);
+      between("monitor.looksPerSecond", looksPerSecond, 1, 1_000_000);
     }
 
-    /** Every 50 ms, with 1 second to answer. */
+    /** Every 50 ms, every second while idle, with 1 second to answer; 200 looks a second. */
     public static Monitor defaults() {
-      return new Monitor(Duration.ofMillis(50), Duration.ofSeconds(1));
+      return new Monitor(Duration.ofMillis(50), Duration.ofSeconds(1), Duration.ofSeconds(1), 200);
     }
   }
 
@@ -219,6 +368,18 @@ public record WaymarkConfig(
               + " ms, not "
               + value.toMillis()
               + " ms");
+    }
+  }
+
+  private static void between(String setting, long value, long least, long most) {
+    if (value < least || value > most) {
+      throw new IllegalArgumentException(
+          setting
+              + " must be at least "
+              + least
+              + (most == Long.MAX_VALUE || most == Integer.MAX_VALUE ? "" : " and at most " + most)
+              + ", not "
+              + value);
     }
   }
 }

@@ -94,7 +94,9 @@ class ConfigReaderTest {
             new WaymarkConfig.Calls(
                 Duration.ofMinutes(1), Consistency.boundedStaleness(Duration.ofSeconds(2))));
     assertThat(config.monitor())
-        .isEqualTo(new WaymarkConfig.Monitor(Duration.ofHours(1), Duration.ofDays(1)));
+        .isEqualTo(
+            new WaymarkConfig.Monitor(
+                Duration.ofHours(1), Duration.ofDays(1), Duration.ofHours(1), 200));
     assertThat(config.tokens()).hasToString("SessionTokenFormat[signed]");
     assertThat(config.keys()).isEqualTo(KeyRendering.FULL);
     assertThat(config.redis())
@@ -230,7 +232,7 @@ class ConfigReaderTest {
             "27:42: unknown setting redis.foo; the settings here are url, user, password, trustStore,"
                 + " timeout, namespace",
             "28:1: unknown setting cache; the settings here are version, tables, shards, ranges,"
-                + " credentials, pool, calls, monitor, session, errors, redis");
+                + " credentials, pool, calls, reads, hedging, lag, monitor, session, errors, redis");
   }
 
   @Test

@@ -29,7 +29,22 @@ class SessionTokenTest {
 
     @Provide
     Arbitrary<SessionToken> tokens() {
-      return positions().array(LogPosition[].class).ofMaxSize(8).map(SessionToken::of);
+      return Combinators.combine(
+              positions().list().ofMaxSize(8),
+              positions().list().ofMaxSize(4),
+              positions().list().ofMaxSize(3))
+          .as(
+              (written, read, marks) -> {
+                SessionToken token = SessionToken.of(written.toArray(LogPosition[]::new));
+                for (LogPosition position : read) {
+                  token = token.readUpTo(position);
+                }
+                for (LogPosition mark : marks) {
+                  token =
+                      token.readFrom(new ReadMark(mark.systemId(), mark.timeline(), mark.lsn()));
+                }
+                return token;
+              });
     }
   }
 

@@ -37,6 +37,9 @@ class SettingsDocumentsTest {
           Map.entry(ConfigSection.CALLS, new Place("properties/calls", "calls.")),
           Map.entry(ConfigSection.MONITOR, new Place("properties/monitor", "monitor.")),
           Map.entry(ConfigSection.SESSION, new Place("properties/session", "session.")),
+          Map.entry(ConfigSection.READS, new Place("properties/reads", "reads.")),
+          Map.entry(ConfigSection.HEDGING, new Place("properties/hedging", "hedging.")),
+          Map.entry(ConfigSection.LAG, new Place("properties/lag", "lag.")),
           Map.entry(ConfigSection.ERRORS, new Place("properties/errors", "errors.")),
           Map.entry(ConfigSection.REDIS, new Place("properties/redis", "redis.")));
 
@@ -97,6 +100,9 @@ class SettingsDocumentsTest {
         List.of(
             ConfigSection.POOL,
             ConfigSection.CALLS,
+            ConfigSection.READS,
+            ConfigSection.HEDGING,
+            ConfigSection.LAG,
             ConfigSection.MONITOR,
             ConfigSection.SESSION,
             ConfigSection.ERRORS,
@@ -139,6 +145,9 @@ class SettingsDocumentsTest {
             "credentials",
             "pool",
             "calls",
+            "reads",
+            "hedging",
+            "lag",
             "monitor",
             "session",
             "errors",

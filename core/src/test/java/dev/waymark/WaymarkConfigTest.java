@@ -29,7 +29,22 @@ class WaymarkConfigTest {
     assertThat(config.calls())
         .isEqualTo(new WaymarkConfig.Calls(Duration.ofSeconds(10), Consistency.session()));
     assertThat(config.monitor())
-        .isEqualTo(new WaymarkConfig.Monitor(Duration.ofMillis(50), SECOND));
+        .isEqualTo(new WaymarkConfig.Monitor(Duration.ofMillis(50), SECOND, SECOND, 200));
+    assertThat(config.reads())
+        .isEqualTo(
+            new WaymarkConfig.Reads(
+                Balancing.PEAK_EWMA, "", Duration.ofSeconds(10), Duration.ZERO));
+    assertThat(config.hedging()).isEqualTo(new WaymarkConfig.Hedging(0, 95, Duration.ofMillis(5)));
+    assertThat(config.lag())
+        .isEqualTo(
+            new WaymarkConfig.Lag(
+                Duration.ofSeconds(10),
+                Duration.ofMinutes(5),
+                0,
+                0,
+                1,
+                WaymarkConfig.WhenAllLag.PRIMARY,
+                0));
     assertThat(config.tokens()).hasToString("SessionTokenFormat[unsigned]");
     assertThat(config.keys()).isEqualTo(KeyRendering.FINGERPRINT);
     assertThat(config.redis()).isEmpty();
@@ -70,7 +85,7 @@ class WaymarkConfigTest {
     WaymarkConfig plain = WaymarkConfig.of(map, new Credentials("app", ""));
     WaymarkConfig.Pool pool = new WaymarkConfig.Pool(1, SECOND, SECOND);
     WaymarkConfig.Calls calls = new WaymarkConfig.Calls(SECOND, Consistency.strong());
-    WaymarkConfig.Monitor monitor = new WaymarkConfig.Monitor(SECOND, SECOND);
+    WaymarkConfig.Monitor monitor = new WaymarkConfig.Monitor(SECOND, SECOND, SECOND, 10);
 
     assertThat(plain.withPool(pool).pool()).isEqualTo(pool);
     assertThat(plain.withPool(pool).withPool(plain.pool())).isEqualTo(plain);
@@ -94,10 +109,10 @@ class WaymarkConfigTest {
         () -> new WaymarkConfig.Calls(Duration.ZERO, Consistency.session()),
         "calls.deadline must be at least 1 ms, not 0 ms");
     assertRefused(
-        () -> new WaymarkConfig.Monitor(Duration.ZERO, SECOND),
+        () -> new WaymarkConfig.Monitor(Duration.ZERO, SECOND, SECOND, 10),
         "monitor.interval must be at least 1 ms, not 0 ms");
     assertRefused(
-        () -> new WaymarkConfig.Monitor(SECOND, Duration.ofMillis(9)),
+        () -> new WaymarkConfig.Monitor(SECOND, Duration.ofMillis(9), SECOND, 10),
         "monitor.timeout must be at least 10 ms, not 9 ms");
     assertRefused(
         () -> redis("redis://cache", "a b"),

@@ -15,15 +15,19 @@ final class Deadline {
     this.budgetNanos = budget.toNanos();
   }
 
-  long nowNanos() {
-    return nanoClock.getAsLong();
-  }
-
   long nanosLeft() {
     return budgetNanos - (nanoClock.getAsLong() - startedAt);
   }
 
   Duration waited() {
     return Duration.ofNanos(nanoClock.getAsLong() - startedAt);
+  }
+
+  long startedAt() {
+    return startedAt;
+  }
+
+  long dueAt() {
+    return startedAt + budgetNanos;
   }
 }

@@ -81,6 +81,12 @@ final class Failures {
     return state != null && state.matches("(21|22|23|25|27|2D|40|44|P0)...");
   }
 
+  /** Whether the server stopped a statement on request or by its own limit. */
+  static boolean isCancelled(Throwable failure) {
+    SQLException sql = sqlException(failure);
+    return sql != null && "57014".equals(sql.getSQLState());
+  }
+
   /** Whether a replica refused to write: the node is not, or no longer, the primary. */
   static boolean isReadOnly(Throwable failure) {
     SQLException sql = sqlException(failure);

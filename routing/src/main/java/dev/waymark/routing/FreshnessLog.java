@@ -44,4 +44,9 @@ final class FreshnessLog {
     }
     return null;
   }
+
+  /** Whether a node at {@code position} has everything that is known of the primary. */
+  boolean isNewest(LogPosition position) {
+    return samples.isEmpty() || position.covers(samples.get(samples.size() - 1).position());
+  }
 }

@@ -114,7 +114,6 @@ public final class KeyAllocator {
     try {
       return database.writeOn(
           shard,
-          null,
           transaction -> {
             try (PreparedStatement next =
                 transaction.connection().prepareStatement("SELECT nextval(?::regclass)")) {

@@ -29,11 +29,14 @@ final class KeyDataSource implements DataSource {
 
   @Override
   public Connection getConnection() throws SQLException {
-    Connection connection = database.connectionTo(shard, key);
+    Writes.Writer writer = database.connectionTo(shard, key);
+    // The user's own transactions last as long as they last.
+    writer.lane().noDeadline();
+    Connection connection = writer.connection();
     try {
       connection.setAutoCommit(true);
     } catch (SQLException failure) {
-      NodePools.giveBack(connection);
+      writer.lane().close();
       throw failure;
     }
     Session session = database.currentSession();
@@ -52,7 +55,7 @@ final class KeyDataSource implements DataSource {
                   }
                   case "close" -> {
                     if (closed.compareAndSet(false, true)) {
-                      close(connection, session);
+                      close(writer.lane(), connection, session);
                     }
                     return null;
                   }
@@ -66,11 +69,13 @@ final class KeyDataSource implements DataSource {
             });
   }
 
-  private void close(Connection connection, Session session) throws SQLException {
-    try (connection) {
+  private void close(Lane lane, Connection connection, Session session) throws SQLException {
+    try {
       // What was begun and not committed is rolled back, as the pool would do.
       NodePools.endOwnTransaction(connection);
       learnPosition(connection, session);
+    } finally {
+      lane.close();
     }
   }
 
@@ -87,9 +92,9 @@ final class KeyDataSource implements DataSource {
     } catch (SQLException lost) {
       // Asked again below.
     }
-    Connection another = database.connectionTo(shard, key);
+    Writes.Writer another = database.connectionTo(shard, key);
     try {
-      database.wrote(shard, session, key, position(another));
+      database.wrote(shard, session, key, position(another.connection()));
     } catch (SQLException failure) {
       throw new SQLException(
           "What was committed on shard "
@@ -99,7 +104,7 @@ final class KeyDataSource implements DataSource {
           "08007",
           failure);
     } finally {
-      NodePools.giveBack(another);
+      another.lane().close();
     }
   }
 

@@ -1,14 +1,19 @@
 package dev.waymark.routing;
 
 import dev.waymark.LogPosition;
+import dev.waymark.NodeState;
 import dev.waymark.Role;
+import dev.waymark.RoutingListener;
+import dev.waymark.RoutingListener.NodeChange;
 import dev.waymark.Shard;
 import dev.waymark.WaymarkConfig;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -18,20 +23,40 @@ import org.slf4j.LoggerFactory;
 /** One shard at run time: its current view, who keeps it current, and its pools. Safe to share. */
 final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(ShardedDatabase.class);
-  private static final int REMEMBERED_KEYS = 65_536;
+
+  /** After this long without a call a shard is idle. */
+  private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+  /** A call tells that it uses the shard no more often than this: the field is shared by all. */
+  private static final long USE_TOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final Shard shard;
   private final ShardState state;
-  private final List<NodePools> pools;
+  private final NodePools[] pools;
+  private final NodeLoad[] loads;
   private final List<NodeMonitor> monitors;
-  private final RecentWrites recentWrites = new RecentWrites(REMEMBERED_KEYS);
-  private final AtomicInteger turn = new AtomicInteger();
+  private final RecentWrites recentWrites = new RecentWrites();
+  private final Router router;
+  private final Latencies latencies;
+
+  /** How many reads may go to the primary in the replicas' stead; null for any number. */
+  private final @Nullable Semaphore primaryReads;
+
+  private final RoutingListener listener;
+  private final LongSupplier nanoClock;
 
   /** Guarded by {@link #state}: touched only inside its update. */
   private final FreshnessLog freshness = new FreshnessLog();
 
+  /** When the last primary was lost, and its name; guarded by {@link #state}. */
+  private long withoutPrimarySince;
+
+  private @Nullable String lastPrimary;
+
   /** Which shard a system identifier was first seen in; shared by all shards of the database. */
   private final ConcurrentMap<Long, String> systems;
+
+  private volatile long usedAtNanos;
 
   /** What the first look found that trying again cannot mend; null once that was asked for. */
   private @Nullable List<String> misconfigured = new ArrayList<>();
@@ -40,14 +65,41 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
   private @Nullable Long systemId;
 
   LiveShard(
-      Shard shard, WaymarkConfig config, ConcurrentMap<Long, String> systems, LongSupplier clock) {
+      Shard shard,
+      WaymarkConfig config,
+      ConcurrentMap<Long, String> systems,
+      LongSupplier nanoClock,
+      RoutingListener listener) {
     this.shard = shard;
     this.systems = systems;
-    this.state = new ShardState(ShardView.unknown(shard));
-    this.pools = shard.nodes().stream().map(node -> new NodePools(node, config)).toList();
+    this.nanoClock = nanoClock;
+    this.listener = listener;
+    this.usedAtNanos = nanoClock.getAsLong();
+    this.withoutPrimarySince = usedAtNanos;
+    this.state = new ShardState(ShardView.unknown(shard, config.map().version()));
+    int size = shard.nodes().size();
+    this.pools = new NodePools[size];
+    this.loads = new NodeLoad[size];
+    for (int i = 0; i < size; i++) {
+      int index = i;
+      NodePools own =
+          new NodePools(
+              shard.nodes().get(i),
+              config,
+              nanoClock,
+              look -> sawUp(index, look),
+              () -> view().node(index).isUp());
+      pools[i] = own;
+      loads[i] = NodeLoad.of(shard.nodes().get(i), config.reads(), own::readsInFlight);
+    }
+    this.router =
+        new Router(recentWrites, Balancer.of(config.reads().balancing()), loads, config.lag());
+    this.latencies = new Latencies(config.hedging().percentile());
+    int most = config.lag().primaryReads();
+    this.primaryReads = most == 0 ? null : new Semaphore(most);
     this.monitors =
         state.view().nodes().stream()
-            .map(node -> new NodeMonitor(node, config, this, clock))
+            .map(node -> new NodeMonitor(node, config, this, nanoClock))
             .toList();
   }
 
@@ -61,6 +113,34 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
 
   ShardView view() {
     return state.view();
+  }
+
+  Router router() {
+    return router;
+  }
+
+  Latencies latencies() {
+    return latencies;
+  }
+
+  @Nullable Semaphore primaryReads() {
+    return primaryReads;
+  }
+
+  NodeLoad load(NodeView node) {
+    return loads[node.index()];
+  }
+
+  NodePools pools(NodeView node) {
+    return pools[node.index()];
+  }
+
+  List<NodePools> pools() {
+    return List.of(pools);
+  }
+
+  RecentWrites recentWrites() {
+    return recentWrites;
   }
 
   /** The nodes, what ails them and how busy their pools are, for the end of an error. */
@@ -78,16 +158,34 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
         .collect(Collectors.joining("; "));
   }
 
-  NodePools pools(NodeView node) {
-    return pools.get(node.index());
+  List<NodeStatus> status() {
+    ShardView view = view();
+    long now = nanoClock.getAsLong();
+    return view.nodes().stream()
+        .map(
+            node ->
+                new NodeStatus(
+                    shard.name(),
+                    node.node().name(),
+                    stateOf(view, node, now),
+                    node.role(),
+                    node.position(),
+                    view.lagBytes(node),
+                    node.isUp(Role.REPLICA)
+                        ? Duration.ofNanos(Math.max(0, node.lagNanos(now)))
+                        : Duration.ZERO,
+                    pools(node).status(),
+                    node.trouble()))
+        .toList();
   }
 
-  RecentWrites recentWrites() {
-    return recentWrites;
-  }
-
-  int nextTurn() {
-    return turn.getAndIncrement();
+  private NodeState stateOf(ShardView view, NodeView node, long now) {
+    if (!node.isUp()) {
+      return node.seen().suspect() ? NodeState.SUSPECT : NodeState.DOWN;
+    }
+    return node.isUp(Role.REPLICA) && router.lags(view, node, now)
+        ? NodeState.LAGGING
+        : NodeState.UP;
   }
 
   void start() {
@@ -110,40 +208,92 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
     }
   }
 
+  /** A call is about to use the shard. */
+  void used(long nowNanos) {
+    long before = usedAtNanos;
+    if (nowNanos - before > USE_TOLD_NANOS) {
+      usedAtNanos = nowNanos;
+      if (nowNanos - before > IDLE_NANOS) {
+        monitors.forEach(NodeMonitor::lookSoon);
+      }
+    }
+  }
+
   @Override
-  public void sawUp(int index, Role role, LogPosition position, long askedAtNanos) {
-    String foreign = foreign(position.systemId());
+  public LookPace.Demand demand() {
+    if (state.isWaitedFor()) {
+      return LookPace.Demand.URGENT;
+    }
+    return nanoClock.getAsLong() - usedAtNanos > IDLE_NANOS
+        ? LookPace.Demand.NONE
+        : LookPace.Demand.SOME;
+  }
+
+  /** Waits for another view; the monitors are told that somebody waits. */
+  boolean awaitOther(ShardView seen, long nanos) throws InterruptedException {
+    monitors.forEach(NodeMonitor::lookSoon);
+    return state.awaitOther(seen, nanos);
+  }
+
+  @Override
+  public void sawUp(int index, Look look) {
+    String foreign = foreign(look.position().systemId());
     if (foreign != null) {
       refuse(index, foreign);
       return;
     }
-    state.update(
-        view -> {
-          NodeView before = view.nodes().get(index);
-          LogPosition known = before.position();
-          boolean isForward =
-              known == null || position.timeline() > known.timeline() || position.covers(known);
-          if (known != null && !isForward) {
-            // A standby that crashed comes back at an earlier place. What was forgotten because
-            // every replica had passed it is needed again.
-            recentWrites.requireOfAll(known);
-          }
-          Long freshAsOf =
-              role == Role.PRIMARY ? Long.valueOf(askedAtNanos) : freshness.freshAsOf(position);
-          if (freshAsOf == null && isForward) {
-            freshAsOf = before.freshAsOfNanos();
-          }
-          NodeView now = before.up(role, position, freshAsOf);
-          ShardView after = view.with(now);
-          if (now.equals(after.primary())) {
-            // Not of a primary that another has overtaken: it knows nothing of what is committed.
-            freshness.primaryAt(position, askedAtNanos);
-          }
-          logChange(before, now);
-          // Within the update: by an older view, what is required now might look covered.
-          recentWrites.forgetCovered(after);
-          return after;
-        });
+    state.update(view -> updated(view, index, look));
+  }
+
+  private ShardView updated(ShardView view, int index, Look look) {
+    NodeView before = view.node(index);
+    NodeView.Observed known = before.seen();
+    LogPosition was = known.position();
+    LogPosition position = look.position();
+    boolean overlaps = was != null && look.askedAtNanos() - known.answeredAtNanos() < 0;
+    boolean isForward = was == null || position.timeline() > was.timeline() || position.covers(was);
+    if (overlaps && before.isUp() && (!isForward || look.role() != before.role())) {
+      // Asked before the answer that is known already, and told of an earlier moment.
+      return view;
+    }
+    // A standby that crashed comes back at an earlier place.
+    int rewinds = isForward ? known.rewinds() : known.rewinds() + 1;
+    Long freshAsOf;
+    boolean reachedNewest;
+    if (look.role() == Role.PRIMARY) {
+      freshAsOf = look.askedAtNanos();
+      reachedNewest = true;
+    } else {
+      freshAsOf = freshness.freshAsOf(position);
+      reachedNewest = freshness.isNewest(position);
+      if (freshAsOf == null && isForward) {
+        freshAsOf = known.freshAsOfNanos();
+      }
+    }
+    NodeView now =
+        before.with(
+            new NodeView.Observed(
+                look.role(),
+                position,
+                look.server(),
+                // The later of two: what was an upper bound for earlier answers still is one.
+                overlaps ? known.askedAtNanos() : look.askedAtNanos(),
+                overlaps ? known.answeredAtNanos() : look.answeredAtNanos(),
+                freshAsOf,
+                reachedNewest,
+                rewinds,
+                null,
+                false));
+    ShardView after = view.with(now);
+    if (now.equals(after.primary())) {
+      // Not of a primary that another has overtaken: it knows nothing of what is committed.
+      freshness.primaryAt(position, look.askedAtNanos());
+    }
+    if (!before.isUp() && was != null) {
+      loads[index].cameUp(look.answeredAtNanos());
+    }
+    tellChange(view, before, after, now);
+    return after;
   }
 
   /** Why a server with this system identifier cannot be a node of this shard; null if it can. */
@@ -168,13 +318,17 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
     if (Failures.isOfConfiguration(failure)) {
       refuse(index, reason(failure));
     } else {
-      markDown(index, reason(failure));
+      markDown(index, reason(failure), false);
     }
+    // Whoever reads there waits in vain, and can still read elsewhere.
+    pools[index].cutOffReads();
   }
 
   /** A call found a node failing: nobody else shall try it until the monitor has seen it up. */
   void suspect(NodeView node, Throwable failure) {
-    markDown(node.index(), reason(failure));
+    loads[node.index()].failed(nanoClock.getAsLong());
+    markDown(node.index(), reason(failure), true);
+    monitors.get(node.index()).lookSoon();
   }
 
   private void refuse(int index, String why) {
@@ -183,32 +337,61 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
         misconfigured.add("node " + shard.nodes().get(index).name() + ": " + why);
       }
     }
-    markDown(index, why);
+    markDown(index, why, false);
   }
 
-  private void markDown(int index, String why) {
-    boolean wasUp = state.view().nodes().get(index).isUp();
+  private void markDown(int index, String why, boolean suspect) {
+    boolean wasUp = state.view().node(index).isUp();
     state.update(
         view -> {
-          NodeView before = view.nodes().get(index);
-          NodeView now = before.down(why);
-          logChange(before, now);
-          return view.with(now);
+          NodeView before = view.node(index);
+          if (suspect && !before.isUp()) {
+            // Known already, and better.
+            return view;
+          }
+          NodeView now = before.down(why, suspect);
+          ShardView after = view.with(now);
+          tellChange(view, before, after, now);
+          return after;
         });
     if (wasUp) {
-      pools.get(index).evict();
+      pools[index].evict();
     }
   }
 
-  /** One line for each change of a node, none while it stays as it is. */
-  private void logChange(NodeView before, NodeView now) {
-    if (before.role() == now.role() && (now.isUp() || before.position() != null)) {
-      return;
+  /** One line and one call of the listener for each change, none while all stays as it is. */
+  private void tellChange(ShardView view, NodeView before, ShardView after, NodeView now) {
+    if (before.role() != now.role() || (!now.isUp() && before.position() == null)) {
+      if (now.isUp()) {
+        log.info("{} of {} is up as {}", now.node(), shard.name(), now.role());
+      } else if (before.isUp() || !String.valueOf(now.trouble()).equals(before.trouble())) {
+        log.warn("{} of {} is down: {}", now.node(), shard.name(), now.trouble());
+      }
     }
-    if (now.isUp()) {
-      log.info("{} of {} is up as {}", now.node(), shard.name(), now.role());
-    } else if (before.isUp() || !String.valueOf(now.trouble()).equals(before.trouble())) {
-      log.warn("{} of {} is down: {}", now.node(), shard.name(), now.trouble());
+    long nanos = nanoClock.getAsLong();
+    NodeState was = stateOf(view, before, nanos);
+    NodeState is = stateOf(after, now, nanos);
+    if (was != is) {
+      if (was == NodeState.LAGGING || is == NodeState.LAGGING) {
+        log.info("{} of {} was {} and is {}", now.node(), shard.name(), was, is);
+      }
+      listener.nodeChanged(new NodeChange(shard.name(), now.node().name(), was, is, now.trouble()));
+    }
+    NodeView chief = after.primary();
+    if (chief == null) {
+      if (view.primary() != null) {
+        withoutPrimarySince = nanos;
+      }
+    } else {
+      String name = chief.node().name();
+      if (!name.equals(lastPrimary)) {
+        long gap = view.primary() == null ? nanos - withoutPrimarySince : 0;
+        if (lastPrimary != null) {
+          log.info("{} is the primary of {}, after {}", name, shard.name(), lastPrimary);
+        }
+        listener.primaryChanged(shard.name(), lastPrimary, name, gap);
+        lastPrimary = name;
+      }
     }
   }
 
@@ -227,6 +410,8 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
   public void close() {
     state.close();
     monitors.forEach(NodeMonitor::close);
-    pools.forEach(NodePools::close);
+    for (NodePools each : pools) {
+      each.close();
+    }
   }
 }

@@ -1,16 +1,15 @@
 package dev.waymark.routing;
 
-import dev.waymark.LogPosition;
-import dev.waymark.Role;
 import dev.waymark.WaymarkConfig;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.util.Properties;
+import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -20,46 +19,38 @@ import org.jspecify.annotations.Nullable;
  * nobody's view of another.
  */
 final class NodeMonitor implements AutoCloseable {
-  /**
-   * One answer tells role, position, timeline and system. The position is a lower bound of whatever
-   * the node shows from now on: replay and insertion only move forward.
-   *
-   * <p>The timeline of a primary is the first part of its current log file's name. A replica's is
-   * that of the stream it receives (null without the pg_monitor role) or of its last checkpoint,
-   * whichever is later: it streams only from a timeline that contains all it has replayed.
-   */
-  private static final String LOOK =
-      """
-      SELECT recovering,
-             CASE WHEN recovering THEN pg_last_wal_replay_lsn()
-                  ELSE (SELECT lsn FROM (%1$s) AS log) END,
-             CASE WHEN recovering
-                  THEN greatest(checkpoint.timeline_id,
-                                (SELECT received_tli FROM pg_stat_wal_receiver))
-                  ELSE ('x' || (SELECT timeline FROM (%1$s) AS log))::bit(32)::int END,
-             system.system_identifier
-      FROM pg_is_in_recovery() AS recovering,
-           pg_control_checkpoint() AS checkpoint,
-           pg_control_system() AS system
-      """
-          .formatted(EndOfLog.SELECT);
+  private static final String APPLICATION = "waymark-monitor";
 
-  private static final Duration LONGEST_PAUSE = Duration.ofMillis(500);
+  /** How many processes do what this one does. Every session shows this much to everybody. */
+  private static final String COUNT_WATCHERS =
+      "SELECT count(*) FROM pg_stat_activity WHERE application_name = '" + APPLICATION + "'";
+
+  private static final long COUNT_EVERY_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final NodeView node;
   private final WaymarkConfig config;
   private final Observer observer;
   private final LongSupplier nanoClock;
-  private final CountDownLatch stopped = new CountDownLatch(1);
+  private final LookPace pace;
+  private final SplittableRandom jitter;
   private final CountDownLatch lookedOnce = new CountDownLatch(1);
+
+  /** A permit is a wish for a look at once. */
+  private final Semaphore wishes = new Semaphore(0);
+
   private final Thread thread;
+  private volatile boolean stopped;
   private @Nullable Connection connection;
+  private int watchers = 1;
+  private long countedAtNanos;
 
   /** Told what the monitor sees, on the monitor's thread. */
   interface Observer {
-    void sawUp(int node, Role role, LogPosition position, long askedAtNanos);
+    void sawUp(int node, Look look);
 
     void sawDown(int node, SQLException failure);
+
+    LookPace.Demand demand();
   }
 
   NodeMonitor(NodeView node, WaymarkConfig config, Observer observer, LongSupplier nanoClock) {
@@ -67,12 +58,21 @@ final class NodeMonitor implements AutoCloseable {
     this.config = config;
     this.observer = observer;
     this.nanoClock = nanoClock;
+    this.pace = new LookPace(config.monitor());
+    this.jitter = new SplittableRandom(node.node().name().hashCode() ^ nanoClock.getAsLong());
     this.thread = new Thread(this::watch, "waymark-monitor-" + node.node().name());
     thread.setDaemon(true);
   }
 
   void start() {
     thread.start();
+  }
+
+  /** Asks for a look without waiting for the pause to end. */
+  void lookSoon() {
+    if (wishes.availablePermits() == 0) {
+      wishes.release();
+    }
   }
 
   /** Waits until the node was looked at once, with whatever result. */
@@ -83,10 +83,20 @@ final class NodeMonitor implements AutoCloseable {
   private void watch() {
     long pause = config.monitor().interval().toNanos();
     try {
-      do {
-        pause = look() ? config.monitor().interval().toNanos() : longer(pause);
+      while (!stopped) {
+        boolean up = look();
         lookedOnce.countDown();
-      } while (!stopped.await(pause, TimeUnit.NANOSECONDS));
+        LookPace.Demand demand = observer.demand();
+        pause =
+            up
+                ? pace.pauseNanos(demand, watchers)
+                : pace.pauseAfterFailureNanos(demand, watchers, pause);
+        // Up to a tenth less: processes that started together do not look together for ever.
+        long early = jitter.nextLong(pause / 10 + 1);
+        if (wishes.tryAcquire(pause - early, TimeUnit.NANOSECONDS)) {
+          wishes.drainPermits();
+        }
+      }
     } catch (InterruptedException closing) {
       Thread.currentThread().interrupt();
     } finally {
@@ -99,18 +109,12 @@ final class NodeMonitor implements AutoCloseable {
       Connection open = connection;
       if (open == null) {
         connection = open = connect();
+        countedAtNanos = nanoClock.getAsLong() - COUNT_EVERY_NANOS;
       }
-      long askedAt = nanoClock.getAsLong();
-      try (PreparedStatement statement = open.prepareStatement(LOOK);
-          ResultSet answer = statement.executeQuery()) {
-        answer.next();
-        String lsn = answer.getString(2);
-        // A standby that has not replayed anything since its start has no position yet.
-        LogPosition position =
-            new LogPosition(
-                answer.getLong(4), answer.getInt(3), lsn == null ? 0 : LogPosition.parseLsn(lsn));
-        observer.sawUp(
-            node.index(), answer.getBoolean(1) ? Role.REPLICA : Role.PRIMARY, position, askedAt);
+      observer.sawUp(node.index(), Look.at(open, nanoClock));
+      if (nanoClock.getAsLong() - countedAtNanos >= COUNT_EVERY_NANOS) {
+        watchers = countWatchers(open);
+        countedAtNanos = nanoClock.getAsLong();
       }
       return true;
     } catch (SQLException failure) {
@@ -123,20 +127,26 @@ final class NodeMonitor implements AutoCloseable {
     }
   }
 
+  private static int countWatchers(Connection open) throws SQLException {
+    try (PreparedStatement statement = open.prepareStatement(COUNT_WATCHERS);
+        ResultSet answer = statement.executeQuery()) {
+      answer.next();
+      return Math.max(1, answer.getInt(1));
+    }
+  }
+
   private void lost(SQLException failure) {
     disconnect();
-    if (stopped.getCount() > 0) {
+    if (!stopped) {
       observer.sawDown(node.index(), failure);
     }
   }
 
   private Connection connect() throws SQLException {
     Properties properties =
-        NodePools.driverProperties(
+        NodeConnections.driverProperties(
             config.credentials(), config.pool().connectTimeout(), config.monitor().timeout());
-    properties.setProperty("ApplicationName", "waymark-monitor");
-    // The log-in as well: a frozen server accepts the connection and then says nothing.
-    properties.setProperty("loginTimeout", properties.getProperty("connectTimeout"));
+    properties.setProperty("ApplicationName", APPLICATION);
     Connection opened = DriverManager.getConnection(node.node().url(), properties);
     opened.setNetworkTimeout(Runnable::run, (int) config.monitor().timeout().toMillis());
     return opened;
@@ -154,14 +164,10 @@ final class NodeMonitor implements AutoCloseable {
     }
   }
 
-  private static long longer(long pause) {
-    return Math.min(Math.max(pause, 1) * 2, LONGEST_PAUSE.toNanos());
-  }
-
   /** Asks the thread to end and waits for it. */
   @Override
   public void close() {
-    stopped.countDown();
+    stopped = true;
     thread.interrupt();
     try {
       thread.join(config.monitor().timeout().plus(config.pool().connectTimeout()).toMillis());

@@ -1,17 +1,15 @@
 package dev.waymark.routing;
 
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
-import com.zaxxer.hikari.HikariPoolMXBean;
-import dev.waymark.Credentials;
 import dev.waymark.Node;
 import dev.waymark.WaymarkConfig;
+import dev.waymark.routing.NodeConnections.Use;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
-import java.util.Properties;
+import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.core.BaseConnection;
 import org.postgresql.core.TransactionState;
@@ -25,32 +23,64 @@ import org.postgresql.core.TransactionState;
 final class NodePools implements AutoCloseable {
   private final Node node;
   private final WaymarkConfig config;
+  private final LongSupplier nanoClock;
+  private final NodeConnections.Observer observer;
+  private final BooleanSupplier isUp;
   private final ReentrantLock opening = new ReentrantLock();
-  private volatile @Nullable HikariDataSource reads;
-  private volatile @Nullable HikariDataSource writes;
+  private volatile @Nullable NodePool reads;
+  private volatile @Nullable NodePool writes;
   private boolean closed;
 
-  NodePools(Node node, WaymarkConfig config) {
+  NodePools(
+      Node node,
+      WaymarkConfig config,
+      LongSupplier nanoClock,
+      NodeConnections.Observer observer,
+      BooleanSupplier isUp) {
     this.node = node;
     this.config = config;
+    this.nanoClock = nanoClock;
+    this.observer = observer;
+    this.isUp = isUp;
   }
 
-  Connection forReading() throws SQLException {
-    HikariDataSource pool = reads;
-    return (pool != null ? pool : openReads()).getConnection();
+  NodePool reads() {
+    NodePool pool = reads;
+    return pool != null ? pool : open(Use.READS);
   }
 
-  /** A connection with auto-commit off: a transaction begins with its first statement. */
-  Connection forWriting() throws SQLException {
-    HikariDataSource pool = writes;
-    Connection connection = (pool != null ? pool : openWrites()).getConnection();
+  NodePool writes() {
+    NodePool pool = writes;
+    return pool != null ? pool : open(Use.WRITES);
+  }
+
+  private NodePool open(Use use) {
+    opening.lock();
     try {
-      connection.setAutoCommit(false);
-      return connection;
-    } catch (SQLException failure) {
-      connection.close();
-      throw failure;
+      NodePool pool = use == Use.READS ? reads : writes;
+      if (pool == null) {
+        if (closed) {
+          throw new IllegalStateException("The database is closed");
+        }
+        String name = use == Use.READS ? "reads" : "writes";
+        NodeConnections connections = new NodeConnections(node, use, config, nanoClock, observer);
+        pool = new NodePool(name, connections, node, config, nanoClock, isUp);
+        if (use == Use.READS) {
+          reads = pool;
+        } else {
+          writes = pool;
+        }
+      }
+      return pool;
+    } finally {
+      opening.unlock();
     }
+  }
+
+  /** Reads in flight; asking opens no pool. */
+  int readsInFlight() {
+    NodePool pool = reads;
+    return pool == null ? 0 : pool.inFlight();
   }
 
   /**
@@ -76,11 +106,47 @@ final class NodePools implements AutoCloseable {
 
   /** Lets go of every connection: those in use when they come back, the others at once. */
   void evict() {
-    for (HikariDataSource pool : new HikariDataSource[] {reads, writes}) {
-      if (pool != null && pool.getHikariPoolMXBean() != null) {
-        pool.getHikariPoolMXBean().softEvictConnections();
-      }
+    NodePool read = reads;
+    if (read != null) {
+      read.evict();
     }
+    NodePool write = writes;
+    if (write != null) {
+      write.evict();
+    }
+  }
+
+  /**
+   * Cuts off every read in flight, so that it goes on elsewhere. Not writes: whether they were
+   * committed would then be unknown, while the node may yet answer within their deadlines.
+   */
+  void cutOffReads() {
+    NodePool pool = reads;
+    if (pool != null) {
+      pool.cutOffAll();
+    }
+  }
+
+  void endOverdue(long nowNanos, long graceNanos, Executor background) {
+    NodePool read = reads;
+    if (read != null) {
+      read.endOverdue(nowNanos, graceNanos, background);
+    }
+    NodePool write = writes;
+    if (write != null) {
+      write.endOverdue(nowNanos, graceNanos, background);
+    }
+  }
+
+  /** How busy the pools are; opens none. */
+  NodeStatus.Pools status() {
+    return new NodeStatus.Pools(status(reads), status(writes));
+  }
+
+  private NodeStatus.Pool status(@Nullable NodePool pool) {
+    return pool == null
+        ? new NodeStatus.Pool(0, 0, 0, config.pool().size())
+        : new NodeStatus.Pool(pool.inFlight(), pool.idle(), pool.waiting(), pool.size());
   }
 
   /** How busy the pools are, for the end of an error. */
@@ -88,17 +154,8 @@ final class NodePools implements AutoCloseable {
     return "for reads " + describe(reads) + ", for writes " + describe(writes);
   }
 
-  private static String describe(@Nullable HikariDataSource pool) {
-    HikariPoolMXBean state = pool == null ? null : pool.getHikariPoolMXBean();
-    return state == null
-        ? "(none yet)"
-        : "(active="
-            + state.getActiveConnections()
-            + ", idle="
-            + state.getIdleConnections()
-            + ", waiting="
-            + state.getThreadsAwaitingConnection()
-            + ")";
+  private static String describe(@Nullable NodePool pool) {
+    return pool == null ? "(none yet)" : pool.describe();
   }
 
   @Override
@@ -106,7 +163,7 @@ final class NodePools implements AutoCloseable {
     opening.lock();
     try {
       closed = true;
-      for (HikariDataSource pool : new HikariDataSource[] {reads, writes}) {
+      for (NodePool pool : new NodePool[] {reads, writes}) {
         if (pool != null) {
           pool.close();
         }
@@ -114,77 +171,5 @@ final class NodePools implements AutoCloseable {
     } finally {
       opening.unlock();
     }
-  }
-
-  private HikariDataSource openReads() {
-    opening.lock();
-    try {
-      HikariDataSource pool = reads;
-      if (pool == null) {
-        // As statements and not as driver properties, which a URL's own options would override. The
-        // server gives up a little after the caller has: a forgotten read would go on to hold its
-        // snapshot, and a replica's replay with it.
-        long patience = config.calls().deadline().toMillis() + 1_000;
-        reads =
-            pool =
-                open(
-                    "reads",
-                    "SET default_transaction_read_only = on; SET statement_timeout = " + patience);
-      }
-      return pool;
-    } finally {
-      opening.unlock();
-    }
-  }
-
-  private HikariDataSource openWrites() {
-    opening.lock();
-    try {
-      HikariDataSource pool = writes;
-      if (pool == null) {
-        writes = pool = open("writes", null);
-      }
-      return pool;
-    } finally {
-      opening.unlock();
-    }
-  }
-
-  private HikariDataSource open(String use, @Nullable String firstStatement) {
-    if (closed) {
-      throw new IllegalStateException("The database is closed");
-    }
-    HikariConfig hikari = new HikariConfig();
-    hikari.setPoolName("waymark-" + node.name() + "-" + use);
-    hikari.setJdbcUrl(node.url());
-    hikari.setDataSourceProperties(
-        driverProperties(
-            config.credentials(), config.pool().connectTimeout(), config.calls().deadline()));
-    hikari.setMaximumPoolSize(config.pool().size());
-    hikari.setMinimumIdle(1);
-    hikari.setConnectionTimeout(config.pool().acquireTimeout().toMillis());
-    hikari.setValidationTimeout(config.pool().connectTimeout().toMillis());
-    // A node may be down when its pool opens; it is then simply not chosen.
-    hikari.setInitializationFailTimeout(-1);
-    hikari.setConnectionInitSql(firstStatement);
-    return new HikariDataSource(hikari);
-  }
-
-  /** What the driver is told, beside the URL's own parameters, which win. */
-  static Properties driverProperties(
-      Credentials credentials, Duration connectTimeout, Duration answerTimeout) {
-    Properties properties = new Properties();
-    properties.setProperty("user", credentials.user());
-    properties.setProperty("password", credentials.password());
-    properties.setProperty("ApplicationName", "waymark");
-    properties.setProperty("tcpKeepAlive", "true");
-    properties.setProperty("connectTimeout", wholeSeconds(connectTimeout));
-    properties.setProperty("socketTimeout", wholeSeconds(answerTimeout));
-    return properties;
-  }
-
-  /** The driver counts in seconds, and takes zero for no limit at all. */
-  private static String wholeSeconds(Duration duration) {
-    return Long.toString(Math.max(1, (duration.toMillis() + 999) / 1000));
   }
 }

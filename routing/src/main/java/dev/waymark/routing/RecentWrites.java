@@ -1,128 +1,109 @@
 package dev.waymark.routing;
 
 import dev.waymark.LogPosition;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where this process last wrote each key of one shard, until every replica has passed that place. A
- * keyed read needs only the position of its own key: were it the shard's latest, each writer of a
- * busy process would send everybody's reads to the primary. Safe to share.
+ * Where this process last wrote each key of one shard. A keyed read needs only the position of its
+ * own key: were it the shard's latest, each writer of a busy process would send everybody's reads
+ * to the primary. Safe to share.
  *
- * <p>Bounded: when full, all positions fold into one floor that every key of the shard then needs,
- * which is more than necessary and never less.
+ * <p>A fixed table of positions, into which keys are hashed: keys that meet in one place share the
+ * later position, which asks for more than necessary and never for less. So nothing has to be
+ * forgotten, counted or evicted, and a look-up is one read of an array.
  */
 final class RecentWrites {
-  private final int maximumKeys;
-  private final ConcurrentHashMap<Long, LogPosition> positions = new ConcurrentHashMap<>();
-  private final ReentrantLock folding = new ReentrantLock();
+  /** 8,192 places: 64 KiB for each shard that is written to. */
+  private static final int PLACES_LOG = 13;
 
-  /** Covers every position that is not in the map any more and that some replica may lack. */
-  private volatile @Nullable LogPosition floor;
+  /** The writes of one timeline, and those of the timelines before it. */
+  private static final class Era {
+    private final int timeline;
+    private final @Nullable Era before;
 
-  RecentWrites(int maximumKeys) {
-    this.maximumKeys = maximumKeys;
+    /** The latest write of all keys; raised before the key's own place is. */
+    private final AtomicLong latest = new AtomicLong();
+
+    /** Null once folded: every key then needs the latest of all. */
+    private volatile @Nullable AtomicLongArray places = new AtomicLongArray(1 << PLACES_LOG);
+
+    Era(int timeline, @Nullable Era before) {
+      this.timeline = timeline;
+      this.before = before;
+    }
+
+    void wrote(long key, long lsn) {
+      latest.accumulateAndGet(lsn, RecentWrites::later);
+      AtomicLongArray own = places;
+      if (own != null) {
+        own.accumulateAndGet(place(key), lsn, RecentWrites::later);
+      }
+    }
+
+    long lastWrite(long key) {
+      AtomicLongArray own = places;
+      return own == null || key == Router.NO_KEY ? latest.get() : own.get(place(key));
+    }
   }
+
+  /** Of the latest timeline written on; null before the first write. */
+  private volatile @Nullable Era newest;
 
   /** Remembers a write. Called before the write is reported to the caller. */
   void wrote(long key, LogPosition position) {
-    if (positions.size() >= maximumKeys) {
-      fold();
+    Era era = newest;
+    if (era == null || era.timeline < position.timeline()) {
+      era = begin(position.timeline());
     }
-    positions.merge(key, position, RecentWrites::later);
+    // An answer to COMMIT may come from before the promotion that another write has already seen.
+    while (era.timeline > position.timeline() && era.before != null) {
+      era = era.before;
+    }
+    era.wrote(key, position.lsn());
+  }
+
+  private synchronized Era begin(int timeline) {
+    Era era = newest;
+    if (era == null || era.timeline < timeline) {
+      if (era != null && era.before != null) {
+        // Two promotions ago: the table is not worth its memory any more.
+        era.before.places = null;
+      }
+      newest = era = new Era(timeline, era);
+    }
+    return era;
   }
 
   /**
-   * What a read of the key must see, or null if every replica is known to show it.
+   * Whether a node is known to show this process' last write to a key.
    *
-   * @param key null for a read that is not of one key
+   * @param key {@link Router#NO_KEY} for the last write to any key
    */
-  @Nullable LogPosition neededFor(@Nullable Long key) {
-    if (key == null) {
-      return neededForAll();
-    }
-    // The map first: folding raises the floor before it empties the map.
-    LogPosition written = positions.isEmpty() ? null : positions.get(key);
-    LogPosition least = floor;
-    if (written == null) {
-      return least;
-    }
-    return least == null ? written : later(written, least);
-  }
-
-  private @Nullable LogPosition neededForAll() {
-    LogPosition needed = null;
-    for (LogPosition position : positions.values()) {
-      needed = needed == null ? position : later(needed, position);
-    }
-    LogPosition least = floor;
-    if (needed == null || least == null) {
-      return needed == null ? least : needed;
-    }
-    return later(needed, least);
-  }
-
-  /** Forgets what every replica of the view has passed; nodes that are down count as well. */
-  void forgetCovered(ShardView view) {
-    if (positions.isEmpty() && floor == null) {
-      return;
-    }
-    positions.values().removeIf(position -> coveredEverywhere(view, position));
-    LogPosition least = floor;
-    if (least != null && coveredEverywhere(view, least)) {
-      folding.lock();
-      try {
-        if (least.equals(floor)) {
-          floor = null;
-        }
-      } finally {
-        folding.unlock();
-      }
-    }
-  }
-
-  /** From now on every read of the shard must see this position, until every replica shows it. */
-  void requireOfAll(LogPosition position) {
-    folding.lock();
-    try {
-      LogPosition least = floor;
-      floor = least == null ? position : later(least, position);
-    } finally {
-      folding.unlock();
-    }
-  }
-
-  private void fold() {
-    folding.lock();
-    try {
-      floor = neededForAll();
-      LogPosition folded = floor;
-      if (folded != null) {
-        // Only what the floor covers: a write may have come in since it was computed.
-        positions.values().removeIf(position -> later(folded, position).equals(folded));
-      }
-    } finally {
-      folding.unlock();
-    }
-  }
-
-  private static boolean coveredEverywhere(ShardView view, LogPosition position) {
-    for (NodeView node : view.nodes()) {
-      if (!view.covers(node, position)) {
+  boolean areShownBy(ShardView view, NodeView node, long key) {
+    for (Era era = newest; era != null; era = era.before) {
+      long lsn = era.lastWrite(key);
+      if (lsn != 0 && !view.covers(node, era.timeline, lsn)) {
         return false;
       }
     }
     return true;
   }
 
-  /** The later position; of two systems (a shard restored from elsewhere) the newcomer. */
-  private static LogPosition later(LogPosition known, LogPosition other) {
-    if (known.systemId() != other.systemId() || known.timeline() != other.timeline()) {
-      return known.systemId() == other.systemId() && known.timeline() > other.timeline()
-          ? known
-          : other;
-    }
-    return known.covers(other) ? known : other;
+  /** The place of the last write to a key on the latest timeline written on; null if none. */
+  @Nullable LogPosition lastWrite(long key, long systemId) {
+    Era era = newest;
+    long lsn = era == null ? 0 : era.lastWrite(key);
+    return era == null || lsn == 0 ? null : new LogPosition(systemId, era.timeline, lsn);
+  }
+
+  private static int place(long key) {
+    // Fibonacci hashing: neighbouring keys lie far apart.
+    return (int) (key * 0x9E3779B97F4A7C15L >>> (Long.SIZE - PLACES_LOG));
+  }
+
+  private static long later(long lsn, long other) {
+    return Long.compareUnsigned(lsn, other) >= 0 ? lsn : other;
   }
 }

@@ -2,115 +2,231 @@ package dev.waymark.routing;
 
 import dev.waymark.Consistency;
 import dev.waymark.LogPosition;
-import dev.waymark.Role;
 import dev.waymark.Route.Reason;
-import dev.waymark.SessionToken;
-import java.util.List;
+import dev.waymark.WaymarkConfig;
+import dev.waymark.WaymarkConfig.WhenAllLag;
+import dev.waymark.routing.NodeView.Choice;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Decides which node answers a read. Pure: the same arguments always give the same choice, and
- * nothing is touched on the way.
+ * Decides which node of one shard answers a read: the same view, positions, loads and random bits
+ * always give the same choice, nothing is touched on the way, and no object is made. Safe to share.
  */
 final class Router {
-  private Router() {}
+  /** Stands for a read that is not of one key; the shard map never holds this key. */
+  static final long NO_KEY = Long.MAX_VALUE;
 
-  /** A node and why. */
-  record Choice(NodeView node, Reason reason) {}
+  private final RecentWrites writes;
+  private final Balancer balancer;
+  private final NodeLoad[] loads;
+  private final WaymarkConfig.Lag lag;
+  private final long preferredNanos;
+  private final long toleratedNanos;
+
+  /** A router for one shard, with one load for each of its nodes. */
+  Router(RecentWrites writes, Balancer balancer, NodeLoad[] loads, WaymarkConfig.Lag lag) {
+    this.writes = writes;
+    this.balancer = balancer;
+    this.loads = loads.clone();
+    this.lag = lag;
+    this.preferredNanos = lag.preferred().toNanos();
+    this.toleratedNanos = lag.tolerated().toNanos();
+  }
 
   /**
-   * What a read must see, and where it must not go.
+   * The node to read from with no more ado, or null if there is none: then a replica can be asked,
+   * waited for, or passed over for the primary.
    *
-   * @param seen what the session has seen
-   * @param keyWritten where this process last wrote the key; null if that is known everywhere
+   * @param session null for reads that belong to no session of their own
    * @param avoided bit i is set if node i has already failed this read
+   * @param random 64 random bits
    */
-  record Need(
-      Consistency consistency, SessionToken seen, @Nullable LogPosition keyWritten, long avoided) {
-    boolean avoids(NodeView node) {
-      return (avoided & bit(node)) != 0;
+  @Nullable Choice choose(
+      ShardView view,
+      Consistency consistency,
+      @Nullable Session session,
+      long key,
+      long avoided,
+      long nowNanos,
+      long random) {
+    if (consistency instanceof Consistency.Strong) {
+      return primary(view, session, avoided, Reason.STRONG);
     }
+    long replicas = serving(view, consistency, nowNanos) & ~avoided;
+    return pick(
+        view,
+        fresh(view, consistency, session, key, replicas, nowNanos),
+        key,
+        nowNanos,
+        random,
+        Reason.REPLICA_IS_FRESH);
+  }
 
-    static long bit(NodeView node) {
-      return 1L << node.index();
+  /**
+   * A replica that is not known to be fresh enough and worth asking, or null if there is none: one
+   * within the limits of lag, where no earlier read of the session stands in the way.
+   */
+  @Nullable Choice toAsk(
+      ShardView view,
+      Consistency consistency,
+      @Nullable Session session,
+      long key,
+      long avoided,
+      long nowNanos,
+      long random) {
+    if (!(consistency instanceof Consistency.Session
+        || consistency instanceof Consistency.BoundedStaleness)) {
+      return null;
     }
+    long asked = 0;
+    long left = serving(view, consistency, nowNanos) & ~avoided;
+    for (; left != 0; left &= left - 1) {
+      NodeView node = view.node(Long.numberOfTrailingZeros(left));
+      if (session == null || session.leadsTo(view, node)) {
+        asked |= node.bit();
+      }
+    }
+    return pick(view, asked, key, nowNanos, random, Reason.REPLICA_WAS_ASKED);
+  }
 
-    /**
-     * A position that an answer of the node is known to be at least as new as: the node's own as
-     * last observed, or what the read had to see if that is further.
-     */
-    @Nullable LogPosition provenBy(NodeView node) {
-      LogPosition proven = node.position();
-      if (proven == null || !(consistency instanceof Consistency.Session)) {
-        return proven;
+  /** The primary in a replica's stead, or by the settings a replica that lags; null if neither. */
+  @Nullable Choice instead(
+      ShardView view,
+      Consistency consistency,
+      @Nullable Session session,
+      long key,
+      long avoided,
+      long nowNanos,
+      long random) {
+    long replicas = view.replicas() & ~avoided;
+    boolean allLag = serving(view, consistency, nowNanos) == 0;
+    Choice lagging =
+        allLag
+            ? pick(
+                view,
+                fresh(view, consistency, session, key, replicas, nowNanos),
+                key,
+                nowNanos,
+                random,
+                Reason.REPLICA_LAGS)
+            : null;
+    if (lagging != null && lag.whenAllLag() == WhenAllLag.STALE) {
+      return lagging;
+    }
+    Reason reason = Reason.NO_REPLICA_IS_FRESH;
+    if (view.replicas() == 0) {
+      reason = Reason.NO_REPLICA_IS_UP;
+    } else if (allLag) {
+      reason = Reason.REPLICAS_LAG;
+    }
+    Choice primary = primary(view, session, avoided, reason);
+    // With the primary gone, an old answer that the consistency allows is better than none.
+    return primary == null ? lagging : primary;
+  }
+
+  private @Nullable Choice pick(
+      ShardView view, long candidates, long key, long nowNanos, long random, Reason reason) {
+    return candidates == 0
+        ? null
+        : view.node(balancer.choose(candidates, loads, key, random, nowNanos)).choice(reason);
+  }
+
+  /** The replicas that the limits of lag let serve. A bounded read brings a limit of its own. */
+  private long serving(ShardView view, Consistency consistency, long nowNanos) {
+    if (consistency instanceof Consistency.BoundedStaleness) {
+      return view.replicas();
+    }
+    long preferred = 0;
+    long tolerated = 0;
+    for (long left = view.replicas(); left != 0; left &= left - 1) {
+      NodeView node = view.node(Long.numberOfTrailingZeros(left));
+      long behind = node.lagNanos(nowNanos);
+      if (behind <= toleratedNanos && isWithin(view, node, lag.toleratedBytes())) {
+        tolerated |= node.bit();
+        if (behind <= preferredNanos && isWithin(view, node, lag.preferredBytes())) {
+          preferred |= node.bit();
+        }
       }
-      if (keyWritten != null && keyWritten.covers(proven)) {
-        proven = keyWritten;
+    }
+    return Long.bitCount(preferred) >= lag.minimumServing() ? preferred : tolerated;
+  }
+
+  private static boolean isWithin(ShardView view, NodeView node, long bytes) {
+    return bytes == 0 || view.lagBytes(node) <= bytes;
+  }
+
+  /** Whether a node lags more than the settings prefer. */
+  boolean lags(ShardView view, NodeView node, long nowNanos) {
+    return node.lagNanos(nowNanos) > preferredNanos || !isWithin(view, node, lag.preferredBytes());
+  }
+
+  private long fresh(
+      ShardView view,
+      Consistency consistency,
+      @Nullable Session session,
+      long key,
+      long replicas,
+      long nowNanos) {
+    long fresh = 0;
+    for (long left = replicas; left != 0; left &= left - 1) {
+      NodeView node = view.node(Long.numberOfTrailingZeros(left));
+      if (isFresh(view, node, consistency, session, key, nowNanos)) {
+        fresh |= node.bit();
       }
-      for (LogPosition position : seen.positions()) {
+    }
+    return fresh;
+  }
+
+  /** Whether a node is known to show what a read must see. */
+  boolean isFresh(
+      ShardView view,
+      NodeView node,
+      Consistency consistency,
+      @Nullable Session session,
+      long key,
+      long nowNanos) {
+    if (consistency instanceof Consistency.Session) {
+      return writes.areShownBy(view, node, key) && (session == null || session.allows(view, node));
+    }
+    if (consistency instanceof Consistency.BoundedStaleness bounded) {
+      Long freshAsOf = node.seen().freshAsOfNanos();
+      return freshAsOf != null && nowNanos - freshAsOf <= bounded.age().toNanos();
+    }
+    return true;
+  }
+
+  /**
+   * A position that an answer of the node is known to be at least as new as: the node's own as last
+   * observed, or what the read had to see if that is further.
+   */
+  @Nullable LogPosition provenBy(
+      NodeView node, Consistency consistency, @Nullable Session session, long key) {
+    LogPosition proven = node.position();
+    if (proven == null || !(consistency instanceof Consistency.Session)) {
+      return proven;
+    }
+    LogPosition written = writes.lastWrite(key, proven.systemId());
+    if (written != null && written.covers(proven)) {
+      proven = written;
+    }
+    if (session != null) {
+      for (LogPosition position : session.seen().positions()) {
         if (position.covers(proven)) {
           proven = position;
         }
       }
-      return proven;
     }
+    return proven;
   }
 
-  /**
-   * The node for a read, or null if no node that is up may serve it.
-   *
-   * @param turn grows by one with each read of the shard: replicas take turns
-   */
-  static @Nullable Choice choose(ShardView view, Need need, long nowNanos, int turn) {
-    if (need.consistency() instanceof Consistency.Strong) {
-      return primary(view, need, Reason.STRONG);
-    }
-    List<NodeView> nodes = view.nodes();
-    int up = 0;
-    int fit = 0;
-    for (int i = 0; i < nodes.size(); i++) {
-      NodeView node = nodes.get(i);
-      if (node.isUp(Role.REPLICA)) {
-        up++;
-        fit += !need.avoids(node) && isFresh(view, node, need, nowNanos) ? 1 : 0;
-      }
-    }
-    if (fit == 0) {
-      return primary(view, need, up == 0 ? Reason.NO_REPLICA_IS_UP : Reason.NO_REPLICA_IS_FRESH);
-    }
-    // Counted again instead of collected: no list is made for each read.
-    int skip = Integer.remainderUnsigned(turn, fit);
-    for (int i = 0; i < nodes.size(); i++) {
-      NodeView node = nodes.get(i);
-      if (node.isUp(Role.REPLICA)
-          && !need.avoids(node)
-          && isFresh(view, node, need, nowNanos)
-          && skip-- == 0) {
-        return new Choice(node, Reason.REPLICA_IS_FRESH);
-      }
-    }
-    throw new AssertionError("the view is immutable, so the second count finds what the first did");
-  }
-
-  private static boolean isFresh(ShardView view, NodeView node, Need need, long nowNanos) {
-    if (need.consistency() instanceof Consistency.Eventual) {
-      return true;
-    }
-    if (need.consistency() instanceof Consistency.BoundedStaleness bounded) {
-      Long freshAsOf = node.freshAsOfNanos();
-      return freshAsOf != null && nowNanos - freshAsOf <= bounded.age().toNanos();
-    }
-    return (need.keyWritten() == null || view.covers(node, need.keyWritten()))
-        && view.covers(node, need.seen());
-  }
-
-  private static @Nullable Choice primary(ShardView view, Need need, Reason reason) {
+  private static @Nullable Choice primary(
+      ShardView view, @Nullable Session session, long avoided, Reason reason) {
     NodeView primary = view.primary();
-    if (primary == null || need.avoids(primary)) {
+    if (primary == null || (avoided & primary.bit()) != 0) {
       return null;
     }
     // A session that has seen a later timeline knows of a promotion that this process does not know
     // of yet: this primary is the old one.
-    return view.covers(primary, need.seen()) ? new Choice(primary, reason) : null;
+    return session == null || session.allows(view, primary) ? primary.choice(reason) : null;
   }
 }

@@ -2,42 +2,84 @@ package dev.waymark.routing;
 
 import dev.waymark.Consistency;
 import dev.waymark.LogPosition;
+import dev.waymark.ReadMark;
 import dev.waymark.SessionToken;
 import dev.waymark.SessionTokenFormat;
+import java.util.Arrays;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One client's view of time: what it has written, so that its later reads do not miss it. Bind it
- * to the thread that works for the client; carry it elsewhere as {@link #token()}. Safe to share
- * between threads that work for the same client.
+ * One client's view of time: what it has written and read, so that its later reads neither miss its
+ * writes nor go back behind its earlier reads. Bind it to the thread that works for the client;
+ * carry it elsewhere as {@link #token()}. Safe to share between threads that work for the same
+ * client.
+ *
+ * <p>How far a replica was when it answered is known only from a look that was begun after the
+ * answer; asking in each read would cost a round trip. So a read leaves a mark: the node, and when.
+ * Until the monitor has looked at the node (or at the primary) again, the session's reads stay on
+ * that node or go to the primary; from then on the position found is a floor like any other.
  */
 public final class Session {
+  private static final Mark[] NO_MARKS = {};
+
   private final ThreadLocal<@Nullable Session> current;
   private final SessionTokenFormat format;
   private final Consistency consistency;
+  private final LongSupplier nanoClock;
 
   /** Written under this object's lock, so that no advance is lost to another. */
   private volatile SessionToken seen;
+
+  /** Replaced under this object's lock, by floors in {@link #seen} before a mark goes. */
+  private volatile Mark[] marks;
+
+  /** Read from a server, at a place that is not known yet. */
+  private static final class Mark {
+    private final ReadMark place;
+
+    /** When the last answer from there had come. Written under the session's lock. */
+    private volatile long readAtNanos;
+
+    Mark(ReadMark place, long readAtNanos) {
+      this.place = place;
+      this.readAtNanos = readAtNanos;
+    }
+
+    boolean isOf(LogPosition position, long server) {
+      return place.server() == server
+          && place.systemId() == position.systemId()
+          && place.timeline() == position.timeline();
+    }
+  }
 
   Session(
       ThreadLocal<@Nullable Session> current,
       SessionTokenFormat format,
       Consistency consistency,
-      SessionToken seen) {
+      SessionToken seen,
+      LongSupplier nanoClock) {
     this.current = current;
     this.format = format;
     this.consistency = consistency;
-    this.seen = seen;
+    this.nanoClock = nanoClock;
+    this.seen = SessionToken.empty();
+    this.marks = NO_MARKS;
+    join(seen);
   }
 
   /** What this session has seen, as text that another process can resume from. */
   public String token() {
-    return format.print(seen);
+    return format.print(seen());
   }
 
   /** What this session has seen. */
-  public SessionToken seen() {
-    return seen;
+  public synchronized SessionToken seen() {
+    SessionToken token = seen;
+    for (Mark mark : marks) {
+      token = token.readFrom(mark.place);
+    }
+    return token;
   }
 
   /** What reads of this session see if the call says nothing else. */
@@ -60,16 +102,122 @@ public final class Session {
 
   /** Also covers what another session has seen. */
   public synchronized void join(SessionToken other) {
-    seen = seen.join(other);
+    SessionToken joined = seen;
+    for (LogPosition position : other.positions()) {
+      joined = joined.advancedTo(position);
+    }
+    for (LogPosition position : other.reads()) {
+      joined = joined.readUpTo(position);
+    }
+    seen = joined;
+    for (ReadMark mark : other.marks()) {
+      // Whenever that was, it was before now.
+      mark(mark, nanoClock.getAsLong());
+    }
   }
 
   synchronized void wrote(LogPosition position) {
     seen = seen.succeededBy(position);
   }
 
+  /** An answer came from a node; an instant after it came is given. */
+  synchronized void read(NodeView node, long nowNanos) {
+    LogPosition position = node.position();
+    if (position == null) {
+      return;
+    }
+    for (Mark mark : marks) {
+      if (mark.isOf(position, node.seen().server())) {
+        mark.readAtNanos = nowNanos;
+        return;
+      }
+    }
+    mark(new ReadMark(position.systemId(), position.timeline(), node.seen().server()), nowNanos);
+  }
+
+  private void mark(ReadMark place, long readAtNanos) {
+    for (Mark mark : marks) {
+      if (mark.place.equals(place)) {
+        mark.readAtNanos = readAtNanos;
+        return;
+      }
+    }
+    Mark[] more = Arrays.copyOf(marks, marks.length + 1);
+    more[marks.length] = new Mark(place, readAtNanos);
+    marks = more;
+  }
+
+  /**
+   * Turns the marks on nodes that a view has looked at since into floors.
+   *
+   * <p>A look begun after an answer had come tells a position at or after everything that answer
+   * showed. The primary's serves as well: no replica is ahead of it.
+   */
+  void settle(ShardView view) {
+    for (Mark mark : marks) {
+      if (floorOf(view, mark) != null) {
+        settleUnderLock(view);
+        return;
+      }
+    }
+  }
+
+  private synchronized void settleUnderLock(ShardView view) {
+    Mark[] left = new Mark[marks.length];
+    int count = 0;
+    for (Mark mark : marks) {
+      LogPosition floor = floorOf(view, mark);
+      if (floor == null) {
+        left[count++] = mark;
+      } else {
+        seen = seen.readUpTo(floor);
+      }
+    }
+    marks = Arrays.copyOf(left, count);
+  }
+
+  private static @Nullable LogPosition floorOf(ShardView view, Mark mark) {
+    for (int i = 0; i < view.size(); i++) {
+      NodeView node = view.node(i);
+      LogPosition position = node.position();
+      if (position != null
+          && node.seen().askedAtNanos() - mark.readAtNanos > 0
+          && showsAllOf(view, node, position, mark.place)) {
+        return position;
+      }
+    }
+    return null;
+  }
+
+  /** Whether an answer of a node can neither miss a write of this session nor go behind a read. */
+  boolean allows(ShardView view, NodeView node) {
+    return view.covers(node, seen) && leadsTo(view, node);
+  }
+
+  /** Whether an answer of a node that covers every position of this session would be allowed. */
+  boolean leadsTo(ShardView view, NodeView node) {
+    LogPosition position = node.position();
+    for (Mark mark : marks) {
+      if (position == null
+          || (position.systemId() == mark.place.systemId()
+              && !showsAllOf(view, node, position, mark.place))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** The server itself only moves forward, and no replica is ahead of its primary. */
+  private static boolean showsAllOf(
+      ShardView view, NodeView node, LogPosition position, ReadMark place) {
+    return position.systemId() == place.systemId()
+        && (node.seen().server() == place.server()
+            || (node.equals(view.primary()) && position.timeline() >= place.timeline()));
+  }
+
   @Override
   public String toString() {
-    return "Session[" + consistency + ", " + seen + "]";
+    return "Session[" + consistency + ", " + seen() + "]";
   }
 
   /** A session bound to a thread. Close it on the same thread, innermost first. */

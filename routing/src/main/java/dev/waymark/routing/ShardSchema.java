@@ -66,7 +66,7 @@ public final class ShardSchema {
    */
   public void install() throws SQLException {
     for (LiveShard shard : database.shards()) {
-      database.writeOn(shard, null, transaction -> install(shard.name(), transaction));
+      database.writeOn(shard, transaction -> install(shard.name(), transaction));
     }
   }
 
@@ -139,7 +139,6 @@ public final class ShardSchema {
       problems.addAll(
           database.writeOn(
               shard,
-              null,
               transaction -> {
                 List<String> found = new ArrayList<>();
                 for (Table.Sharded table : shardedTables()) {

@@ -14,6 +14,9 @@ final class ShardState {
   private volatile ShardView view;
   private volatile boolean closed;
 
+  /** How many calls wait for another view; guarded by the lock, read without. */
+  private volatile int waiting;
+
   ShardState(ShardView first) {
     view = first;
   }
@@ -42,6 +45,7 @@ final class ShardState {
     long left = nanos;
     lock.lockInterruptibly();
     try {
+      waiting = waiting + 1;
       while (view == seen) {
         if (left <= 0 || closed) {
           return false;
@@ -50,8 +54,14 @@ final class ShardState {
       }
       return !closed;
     } finally {
+      waiting = waiting - 1;
       lock.unlock();
     }
+  }
+
+  /** Whether some call can go on only once something else is observed. */
+  boolean isWaitedFor() {
+    return waiting > 0;
   }
 
   boolean isClosed() {

@@ -9,24 +9,22 @@ import dev.waymark.NoShardForKeyException;
 import dev.waymark.Outcome;
 import dev.waymark.PositionedRead;
 import dev.waymark.Route;
+import dev.waymark.RoutingListener;
 import dev.waymark.SessionToken;
 import dev.waymark.ShardMap;
 import dev.waymark.UnavailableException;
 import dev.waymark.WaymarkConfig;
 import dev.waymark.WaymarkException;
-import dev.waymark.routing.Router.Choice;
-import dev.waymark.routing.Router.Need;
-import java.sql.Connection;
+import dev.waymark.routing.NodeView.Choice;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 import javax.sql.DataSource;
@@ -40,12 +38,9 @@ import org.jspecify.annotations.Nullable;
  * wait for a server, so they are at ease on virtual threads.
  *
  * <p>Work that is handed in may run a second time on another node if the first one went away under
- * a read. A write's work runs once.
+ * a read (at the same time with {@code hedging}). A write's work runs once.
  */
 public final class ShardedDatabase implements AutoCloseable {
-  /** How often one read's work may lose its node: the second time the work itself is suspect. */
-  private static final int MAXIMUM_LOST_NODES = 2;
-
   private final WaymarkConfig config;
   private final ShardMap map;
   private final List<LiveShard> shards;
@@ -61,28 +56,52 @@ public final class ShardedDatabase implements AutoCloseable {
   /** The session of every thread that has bound none: covers all that such threads have written. */
   private final Session ambient;
 
+  private final Consistency usual;
+  private final Reads reads;
+  private final Writes writes;
+  private final Watchdog watchdog;
+  private final ScheduledExecutorService timer;
+  private final Unavailability unavailability;
   private final KeyAllocator keys;
 
-  private ShardedDatabase(WaymarkConfig config, LongSupplier nanoClock) {
+  private ShardedDatabase(WaymarkConfig config, RoutingListener given, LongSupplier nanoClock) {
     this.config = config;
     this.map = config.map();
     this.nanoClock = nanoClock;
+    this.usual = config.calls().consistency();
+    RoutingListener listener = CarefulListener.around(given);
     ConcurrentMap<Long, String> systems = new ConcurrentHashMap<>();
     this.shards =
         map.shards().stream()
-            .map(shard -> new LiveShard(shard, config, systems, nanoClock))
+            .map(shard -> new LiveShard(shard, config, systems, nanoClock, listener))
             .toList();
-    this.ambient =
-        new Session(bound, config.tokens(), config.calls().consistency(), SessionToken.empty());
+    this.ambient = new Session(bound, config.tokens(), usual, SessionToken.empty(), nanoClock);
     AtomicInteger threads = new AtomicInteger();
     this.fanOut =
         Executors.newCachedThreadPool(
-            task -> {
-              Thread thread = new Thread(task, "waymark-fan-out-" + threads.incrementAndGet());
-              thread.setDaemon(true);
-              return thread;
-            });
+            task -> daemon("waymark-fan-out-" + threads.incrementAndGet(), task));
+    this.timer =
+        Executors.newSingleThreadScheduledExecutor(task -> daemon("waymark-hedging", task));
+    this.watchdog =
+        new Watchdog(
+            shards.stream().flatMap(shard -> shard.pools().stream()).toList(),
+            nanoClock,
+            fanOut,
+            config.calls().deadline());
+    this.unavailability = new Unavailability(config, listener);
+    Hedging hedging =
+        config.hedging().budget() == 0
+            ? null
+            : new Hedging(config.hedging(), nanoClock, listener, timer, fanOut);
+    this.reads = new Reads(config, nanoClock, listener, unavailability, hedging);
+    this.writes = new Writes(config, nanoClock, listener, unavailability);
     this.keys = new KeyAllocator(this, Placement.roundRobin());
+  }
+
+  private static Thread daemon(String name, Runnable task) {
+    Thread thread = new Thread(task, name);
+    thread.setDaemon(true);
+    return thread;
   }
 
   /**
@@ -93,11 +112,21 @@ public final class ShardedDatabase implements AutoCloseable {
    *     two shards. Everything that was opened is closed again
    */
   public static ShardedDatabase open(WaymarkConfig config) {
-    return open(config, System::nanoTime);
+    return open(config, RoutingListener.none());
+  }
+
+  /** Opens a database as {@link #open(WaymarkConfig)}, with somebody who listens. */
+  public static ShardedDatabase open(WaymarkConfig config, RoutingListener listener) {
+    return open(config, listener, System::nanoTime);
   }
 
   static ShardedDatabase open(WaymarkConfig config, LongSupplier nanoClock) {
-    ShardedDatabase database = new ShardedDatabase(config, nanoClock);
+    return open(config, RoutingListener.none(), nanoClock);
+  }
+
+  private static ShardedDatabase open(
+      WaymarkConfig config, RoutingListener listener, LongSupplier nanoClock) {
+    ShardedDatabase database = new ShardedDatabase(config, listener, nanoClock);
     try {
       database.start();
       return database;
@@ -108,6 +137,7 @@ public final class ShardedDatabase implements AutoCloseable {
   }
 
   private void start() {
+    watchdog.start();
     shards.forEach(LiveShard::start);
     Deadline deadline =
         new Deadline(nanoClock, config.pool().connectTimeout().plus(config.monitor().timeout()));
@@ -138,13 +168,17 @@ public final class ShardedDatabase implements AutoCloseable {
    */
   public <T extends @Nullable Object, X extends Exception> T read(long key, Work<T, X> work)
       throws X {
-    return readPositioned(key, work).value();
+    Session session = bound.get();
+    Consistency consistency = session == null ? usual : session.consistency();
+    return reads.read(
+        shardFor(key), key, consistency, session, work, (value, node, route) -> value);
   }
 
   /** Reads with a consistency of its own; otherwise as {@link #read(long, Work)}. */
   public <T extends @Nullable Object, X extends Exception> T read(
       long key, Consistency consistency, Work<T, X> work) throws X {
-    return readPositioned(key, consistency, work).value();
+    return reads.read(
+        shardFor(key), key, consistency, bound.get(), work, (value, node, route) -> value);
   }
 
   /**
@@ -160,74 +194,35 @@ public final class ShardedDatabase implements AutoCloseable {
   public <T extends @Nullable Object, X extends Exception> PositionedRead<T> readPositioned(
       long key, Consistency consistency, Work<T, X> work) throws X {
     LiveShard shard = shardFor(key);
-    return readOn(shard, key, consistency, seenByBoundSession(), work);
+    Session session = bound.get();
+    return reads.read(
+        shard,
+        key,
+        consistency,
+        session,
+        work,
+        (value, node, route) ->
+            new PositionedRead<>(
+                value, route, shard.router().provenBy(node, consistency, session, key)));
   }
 
-  /**
-   * The way of every read: choose a node from the shard's current view, run the work there, and if
-   * the node goes away, once more elsewhere.
-   */
-  private <T extends @Nullable Object, X extends Exception> PositionedRead<T> readOn(
+  /** A read on a shard that is not of one key, for a scatter. */
+  <T extends @Nullable Object, X extends Exception> T readOn(
       LiveShard shard,
-      @Nullable Long key,
       Consistency consistency,
-      SessionToken seen,
-      Work<T, X> work)
+      @Nullable Session session,
+      Work<T, X> work,
+      Deadline deadline)
       throws X {
-    Deadline deadline = new Deadline(nanoClock, config.calls().deadline());
-    long avoided = 0;
-    int lostNodes = 0;
-    Throwable lastFailure = null;
-    while (true) {
-      // The view first: what is required of all keys is raised before the view that needs it.
-      ShardView view = shard.view();
-      Need need = new Need(consistency, seen, shard.recentWrites().neededFor(key), avoided);
-      Choice choice = Router.choose(view, need, deadline.nowNanos(), shard.nextTurn());
-      if (choice == null) {
-        if (!awaitOtherView(shard, view, deadline)) {
-          Outcome outcome = lostNodes == 0 ? Outcome.NOT_SENT : Outcome.REJECTED;
-          throw unavailable(
-              shard, "no node that may answer a read", outcome, key, deadline, lastFailure);
-        }
-        avoided = 0;
-        continue;
-      }
-      NodeView node = choice.node();
-      Connection connection;
-      try {
-        connection = shard.pools(node).forReading();
-      } catch (SQLException failure) {
-        blame(shard, node, failure);
-        if (deadline.nanosLeft() <= 0) {
-          Outcome outcome = lostNodes == 0 ? Outcome.NOT_SENT : Outcome.REJECTED;
-          throw unavailable(
-              shard, "no free connection for a read", outcome, key, deadline, failure);
-        }
-        lastFailure = failure;
-        avoided |= Need.bit(node);
-        continue;
-      }
-      try {
-        T value = work.run(connection);
-        return new PositionedRead<>(value, route(shard, choice), need.provenBy(node));
-      } catch (Throwable failure) {
-        boolean lost = Failures.tookNodeAway(failure, connection);
-        if (!lost && !Failures.isTimeout(failure)) {
-          throw failure;
-        }
-        if (lost) {
-          shard.suspect(node, failure);
-        }
-        if (!lost || ++lostNodes >= MAXIMUM_LOST_NODES || deadline.nanosLeft() <= 0) {
-          String what = lost ? "no answer: nodes went away under the read" : "no answer in time";
-          throw unavailable(shard, what, Outcome.REJECTED, key, deadline, failure);
-        }
-        lastFailure = failure;
-        avoided |= Need.bit(node);
-      } finally {
-        NodePools.giveBack(connection);
-      }
-    }
+    return reads.read(
+        shard,
+        Router.NO_KEY,
+        consistency,
+        session,
+        work,
+        (value, node, route) -> value,
+        deadline.startedAt(),
+        deadline.dueAt());
   }
 
   /**
@@ -250,138 +245,18 @@ public final class ShardedDatabase implements AutoCloseable {
   /** Writes like {@link #write(long, Work)}, with the transaction's hooks and id within reach. */
   public <T extends @Nullable Object, X extends Exception> T transaction(
       long key, TransactionWork<T, X> work) throws X {
-    LiveShard shard = shardFor(key);
-    return writeOn(shard, key, work);
+    return writes.write(shardFor(key), key, currentSession(), bound.get(), work);
   }
 
-  /**
-   * One transaction on a shard's primary.
-   *
-   * @param key null for work of our own that changes no row of a key: no later read waits for it
-   */
+  /** One transaction on a shard for work of our own that changes no row of a key. */
   <T extends @Nullable Object, X extends Exception> T writeOn(
-      LiveShard shard, @Nullable Long key, TransactionWork<T, X> work) throws X {
-    Deadline deadline = new Deadline(nanoClock, config.calls().deadline());
-    Writer writer = connectForWriting(shard, key, deadline);
-    try {
-      return inTransaction(shard, writer, key, deadline, work);
-    } finally {
-      NodePools.giveBack(writer.connection());
-    }
-  }
-
-  /** A connection to a primary, and which node that is. */
-  private record Writer(NodeView primary, LogPosition position, Connection connection) {}
-
-  /** Nothing has been sent yet, so a write waits for a primary as long as its deadline allows. */
-  private Writer connectForWriting(LiveShard shard, @Nullable Long key, Deadline deadline) {
-    SessionToken seen = seenByBoundSession();
-    Throwable lastFailure = null;
-    while (true) {
-      ShardView view = shard.view();
-      NodeView primary = view.primary();
-      if (primary != null && primary.position() != null && view.covers(primary, seen)) {
-        try {
-          return new Writer(primary, primary.position(), shard.pools(primary).forWriting());
-        } catch (SQLException failure) {
-          lastFailure = failure;
-          blame(shard, primary, failure);
-        }
-      }
-      if (!awaitOtherView(shard, view, deadline)) {
-        String what =
-            primary == null ? "no primary to write to" : "no free connection to write with";
-        throw unavailable(shard, what, Outcome.NOT_SENT, key, deadline, lastFailure);
-      }
-    }
-  }
-
-  private <T extends @Nullable Object, X extends Exception> T inTransaction(
-      LiveShard shard,
-      Writer writer,
-      @Nullable Long key,
-      Deadline deadline,
-      TransactionWork<T, X> work)
-      throws X {
-    OpenTransaction transaction =
-        new OpenTransaction(shard.name(), writer.position().systemId(), writer.connection());
-    T value;
-    try {
-      value = work.run(transaction);
-    } catch (Throwable failure) {
-      boolean lost = Failures.tookNodeAway(failure, writer.connection());
-      boolean demoted = Failures.isReadOnly(failure) && transaction.runsOnReplica();
-      rollback(transaction);
-      if (lost || demoted) {
-        shard.suspect(writer.primary(), failure);
-      }
-      if (lost || demoted || Failures.isTimeout(failure)) {
-        throw lost(shard, writer, Outcome.REJECTED, key, deadline, failure);
-      }
-      throw failure;
-    }
-    LogPosition position = commit(shard, writer, transaction, key, deadline);
-    if (key != null) {
-      wrote(shard, currentSession(), key, position);
-    }
-    transaction.afterCommit(position);
-    return value;
-  }
-
-  private LogPosition commit(
-      LiveShard shard,
-      Writer writer,
-      OpenTransaction transaction,
-      @Nullable Long key,
-      Deadline deadline) {
-    boolean sent = false;
-    try {
-      transaction.beforeCommit();
-      if (shard.view().hasOvertaken(writer.position())) {
-        throw new SQLException("another node has become the primary in the meantime", "25006");
-      }
-      sent = true;
-      return transaction.commit();
-    } catch (SQLException failure) {
-      if (Failures.isOfNode(failure) && !Failures.isTimeout(failure)) {
-        shard.suspect(writer.primary(), failure);
-      }
-      if (sent && !Failures.isOfCommitAlone(failure)) {
-        transaction.outcomeUnknown();
-        throw lost(shard, writer, Outcome.UNKNOWN, key, deadline, failure);
-      }
-      rollback(transaction);
-      throw new WaymarkException(
-          "Shard "
-              + shard.name()
-              + " refused the commit"
-              + forKey(key)
-              + ": "
-              + failure.getMessage()
-              + ". "
-              + Outcome.REJECTED.sentence()
-              + ".",
-          Outcome.REJECTED,
-          failure);
-    } catch (RuntimeException | Error failure) {
-      if (sent) {
-        transaction.outcomeUnknown();
-      } else {
-        rollback(transaction);
-      }
-      throw failure;
-    }
-  }
-
-  private static void rollback(OpenTransaction transaction) {
-    transaction.rollback();
-    transaction.afterRollback();
+      LiveShard shard, TransactionWork<T, X> work) throws X {
+    return writes.write(shard, Router.NO_KEY, currentSession(), bound.get(), work);
   }
 
   /** Makes a write known to whoever must not miss it, before its caller hears of it. */
   void wrote(LiveShard shard, Session session, long key, LogPosition position) {
-    shard.recentWrites().wrote(key, position);
-    session.wrote(position);
+    writes.wrote(shard, session, key, position);
   }
 
   /**
@@ -395,10 +270,9 @@ public final class ShardedDatabase implements AutoCloseable {
     return new KeyDataSource(this, shardFor(key), key);
   }
 
-  Connection connectionTo(LiveShard shard, long key) throws SQLException {
-    Deadline deadline = new Deadline(nanoClock, config.calls().deadline());
+  Writes.Writer connectionTo(LiveShard shard, long key) throws SQLException {
     try {
-      return connectForWriting(shard, key, deadline).connection();
+      return writes.connect(shard, key, bound.get());
     } catch (UnavailableException unavailable) {
       throw new SQLTransientConnectionException(unavailable.getMessage(), "08001", unavailable);
     }
@@ -417,7 +291,6 @@ public final class ShardedDatabase implements AutoCloseable {
    */
   public <T, X extends Exception> Scatter<T> onEveryShard(Work<List<T>, X> work) throws X {
     Session session = bound.get();
-    SessionToken seen = seenByBoundSession();
     Consistency consistency = currentSession().consistency();
     return Scatter.run(
         shards,
@@ -426,7 +299,8 @@ public final class ShardedDatabase implements AutoCloseable {
           // The work may itself call this database, on a thread that has no session of its own.
           Session.Binding binding = session == null ? () -> {} : session.bind();
           try (binding) {
-            return readOn(shard, null, consistency, seen, work).value();
+            Deadline deadline = new Deadline(nanoClock, config.calls().deadline());
+            return readOn(shard, consistency, session, work, deadline);
           }
         });
   }
@@ -449,7 +323,7 @@ public final class ShardedDatabase implements AutoCloseable {
 
   /** A new session that has seen nothing and reads with a consistency of its own. */
   public Session newSession(Consistency consistency) {
-    return new Session(bound, config.tokens(), consistency, SessionToken.empty());
+    return new Session(bound, config.tokens(), consistency, SessionToken.empty(), nanoClock);
   }
 
   /**
@@ -464,15 +338,12 @@ public final class ShardedDatabase implements AutoCloseable {
         shards.stream().map(shard -> shard.view().systemId()).filter(id -> id != null).toList();
     // While a shard has never answered, the position may be one of its own.
     if (systems.size() == shards.size()
-        && !seen.positions().stream().allMatch(p -> systems.contains(p.systemId()))) {
+        && !(seen.positions().stream().allMatch(p -> systems.contains(p.systemId()))
+            && seen.reads().stream().allMatch(p -> systems.contains(p.systemId()))
+            && seen.marks().stream().allMatch(mark -> systems.contains(mark.systemId())))) {
       throw new InvalidSessionTokenException("it belongs to another database");
     }
-    return new Session(bound, config.tokens(), config.calls().consistency(), seen);
-  }
-
-  private SessionToken seenByBoundSession() {
-    Session mine = bound.get();
-    return mine == null ? SessionToken.empty() : mine.seen();
+    return new Session(bound, config.tokens(), config.calls().consistency(), seen, nanoClock);
   }
 
   // ---- looking in ---------------------------------------------------------------------------
@@ -486,26 +357,27 @@ public final class ShardedDatabase implements AutoCloseable {
   public Route explain(long key) {
     LiveShard shard = shardFor(key);
     ShardView view = shard.view();
-    Need need =
-        new Need(
-            currentSession().consistency(),
-            seenByBoundSession(),
-            shard.recentWrites().neededFor(key),
-            0);
-    Deadline now = new Deadline(nanoClock, config.calls().deadline());
-    Choice choice = Router.choose(view, need, now.nowNanos(), 0);
-    if (choice == null) {
-      throw unavailable(shard, "no node that may answer a read", Outcome.NOT_SENT, key, now, null);
+    Router router = shard.router();
+    Session session = bound.get();
+    Consistency consistency = currentSession().consistency();
+    long now = nanoClock.getAsLong();
+    if (session != null) {
+      session.settle(view);
     }
-    return route(shard, choice);
+    Choice choice = router.choose(view, consistency, session, key, 0, now, 0);
+    if (choice == null) {
+      choice = router.instead(view, consistency, session, key, 0, now, 0);
+    }
+    if (choice == null) {
+      throw unavailability.of(
+          shard, "no node that may answer a read", Outcome.NOT_SENT, key, 0, null);
+    }
+    return choice.route();
   }
 
   /** Every node as last observed, shard by shard. */
   public List<NodeStatus> nodes() {
-    return shards.stream()
-        .map(LiveShard::view)
-        .flatMap(view -> view.nodes().stream().map(node -> NodeStatus.of(view, node)))
-        .toList();
+    return shards.stream().flatMap(shard -> shard.status().stream()).toList();
   }
 
   /** The shard map in force. */
@@ -538,8 +410,10 @@ public final class ShardedDatabase implements AutoCloseable {
     // The pools wait for their threads, and would not if this one came interrupted.
     boolean interrupted = Thread.interrupted();
     try {
-      fanOut.shutdownNow();
+      watchdog.close();
+      timer.shutdownNow();
       shards.forEach(LiveShard::close);
+      fanOut.shutdownNow();
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
@@ -551,89 +425,5 @@ public final class ShardedDatabase implements AutoCloseable {
 
   private LiveShard shardFor(long key) {
     return shards.get(map.indexOfShardFor(key));
-  }
-
-  private Route route(LiveShard shard, Choice choice) {
-    NodeView node = choice.node();
-    return new Route(
-        shard.name(),
-        node.node().name(),
-        Objects.requireNonNull(node.role()),
-        choice.reason(),
-        map.version());
-  }
-
-  /** A connection was not to be had: is it the node, or is its pool just busy? */
-  private static void blame(LiveShard shard, NodeView node, SQLException failure) {
-    // A busy pool gives no cause. A pool that cannot connect tells why, and a server that has no
-    // room
-    // for one connection more is not down.
-    Throwable cause = failure.getCause();
-    if (cause instanceof SQLException && Failures.isOfNode(cause)) {
-      shard.suspect(node, failure);
-    }
-  }
-
-  private boolean awaitOtherView(LiveShard shard, ShardView seen, Deadline deadline) {
-    try {
-      return shard.state().awaitOther(seen, deadline.nanosLeft()) && deadline.nanosLeft() > 0;
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
-  }
-
-  private UnavailableException unavailable(
-      LiveShard shard,
-      String what,
-      Outcome outcome,
-      @Nullable Long key,
-      Deadline deadline,
-      @Nullable Throwable cause) {
-    if (shard.state().isClosed()) {
-      throw new IllegalStateException("The database is closed", cause);
-    }
-    return new UnavailableException(
-        shard.name(),
-        String.format(
-            Locale.ROOT,
-            "Shard %s had %s%s after %d ms (%s; shard map version %d). %s.",
-            shard.name(),
-            what,
-            forKey(key),
-            deadline.waited().toMillis(),
-            shard.describe(),
-            map.version(),
-            outcome.sentence()),
-        outcome,
-        cause);
-  }
-
-  private UnavailableException lost(
-      LiveShard shard,
-      Writer writer,
-      Outcome outcome,
-      @Nullable Long key,
-      Deadline deadline,
-      Throwable cause) {
-    return new UnavailableException(
-        shard.name(),
-        String.format(
-            Locale.ROOT,
-            "Shard %s lost the answer of its primary %s to a write%s after %d ms: %s. %s.",
-            shard.name(),
-            writer.primary().node().name(),
-            forKey(key),
-            deadline.waited().toMillis(),
-            cause.getMessage(),
-            outcome == Outcome.REJECTED
-                ? outcome.sentence() + ", so the call may be repeated"
-                : outcome.sentence()),
-        outcome,
-        cause);
-  }
-
-  private String forKey(@Nullable Long key) {
-    return key == null ? "" : " for key " + config.keys().render(key);
   }
 }

@@ -63,6 +63,9 @@ final class Clusters {
         config.credentials(),
         config.pool(),
         config.calls(),
+        config.reads(),
+        config.hedging(),
+        config.lag(),
         config.monitor(),
         config.tokens(),
         config.keys(),
@@ -74,7 +77,6 @@ final class Clusters {
     for (LiveShard shard : database.shards()) {
       database.writeOn(
           shard,
-          null,
           transaction -> {
             try (var statement = transaction.connection().createStatement()) {
               return statement.execute(

@@ -24,7 +24,8 @@ final class Views {
                       String name = String.valueOf((char) ('a' + i));
                       return new Node(name, "jdbc:postgresql://" + name + ":5432/app");
                     })
-                .toList()));
+                .toList()),
+        1);
   }
 
   static LogPosition at(int timeline, long lsn) {
@@ -37,11 +38,35 @@ final class Views {
 
   static ShardView up(
       ShardView view, int index, Role role, LogPosition position, @Nullable Long freshAsOfNanos) {
-    return view.with(view.nodes().get(index).up(role, position, freshAsOfNanos));
+    return up(view, index, role, position, freshAsOfNanos, 0);
+  }
+
+  /** Looked at, at an instant; each node is a server of its own, with its index as its number. */
+  static ShardView up(
+      ShardView view,
+      int index,
+      Role role,
+      LogPosition position,
+      @Nullable Long freshAsOfNanos,
+      long lookedAtNanos) {
+    return view.with(
+        view.node(index)
+            .with(
+                new NodeView.Observed(
+                    role,
+                    position,
+                    index,
+                    lookedAtNanos,
+                    lookedAtNanos,
+                    freshAsOfNanos,
+                    freshAsOfNanos == null,
+                    0,
+                    null,
+                    false)));
   }
 
   static ShardView down(ShardView view, int index) {
-    return view.with(view.nodes().get(index).down("connection refused"));
+    return view.with(view.node(index).down("connection refused", false));
   }
 
   /** Primary a at LSN 100, replicas b and c where told, all on timeline 1. */

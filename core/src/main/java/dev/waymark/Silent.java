@@ -1,0 +1,6 @@
+package dev.waymark;
+
+/** The listener that does nothing. */
+enum Silent implements RoutingListener {
+  INSTANCE
+}

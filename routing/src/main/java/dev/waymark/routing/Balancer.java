@@ -1,0 +1,64 @@
+package dev.waymark.routing;
+
+import dev.waymark.Balancing;
+
+/**
+ * Chooses among the nodes of a shard that may answer a read. Safe to share, and makes no objects.
+ *
+ * <p>Nodes of weight 0 are chosen only among themselves, and nodes of this process' own zone before
+ * others: {@link #eligible} narrows the candidates down before a balancer is asked.
+ */
+interface Balancer {
+  /**
+   * One of the candidates.
+   *
+   * @param candidates bit i is set if node i may answer; never 0
+   * @param loads one for each node of the shard, in the order of the shard map
+   * @param affinity what is kept together where that is wanted: the key
+   * @param random 64 random bits
+   * @return the number of a set bit of {@code candidates}
+   */
+  int choose(long candidates, NodeLoad[] loads, long affinity, long random, long nowNanos);
+
+  /** The balancer for a setting; each shard has its own. */
+  static Balancer of(Balancing balancing) {
+    return switch (balancing) {
+      case PEAK_EWMA -> new PeakEwmaBalancer();
+      case LEAST_CONNECTIONS -> new LeastConnectionsBalancer();
+      case ROUND_ROBIN -> new RoundRobinBalancer();
+      case RENDEZVOUS -> new RendezvousBalancer();
+    };
+  }
+
+  /** The candidates that are not passed over for their weight or zone. */
+  static long eligible(long candidates, NodeLoad[] loads) {
+    long weighty = 0;
+    for (long left = candidates; left != 0; left &= left - 1) {
+      if (loads[Long.numberOfTrailingZeros(left)].weight() > 0) {
+        weighty |= Long.lowestOneBit(left);
+      }
+    }
+    long some = weighty == 0 ? candidates : weighty;
+    long near = 0;
+    for (long left = some; left != 0; left &= left - 1) {
+      if (loads[Long.numberOfTrailingZeros(left)].isNear()) {
+        near |= Long.lowestOneBit(left);
+      }
+    }
+    return near == 0 ? some : near;
+  }
+
+  /** The number of the n-th set bit, counted from 0. */
+  static int nth(long bits, int n) {
+    long left = bits;
+    for (int i = 0; i < n; i++) {
+      left &= left - 1;
+    }
+    return Long.numberOfTrailingZeros(left);
+  }
+
+  /** A number from 0 on and below a bound, from 32 random bits. */
+  static int below(int bound, int random) {
+    return (int) ((random & 0xFFFF_FFFFL) * bound >>> 32);
+  }
+}

@@ -1,0 +1,25 @@
+package dev.waymark.routing;
+
+/**
+ * The cheaper of two random nodes, by peak-EWMA latency and reads in flight. Two choices suffice to
+ * keep loads even (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001),
+ * and no herd runs to the one best node; the cost is that of Finagle's peak EWMA balancer.
+ */
+final class PeakEwmaBalancer implements Balancer {
+  @Override
+  public int choose(long candidates, NodeLoad[] loads, long affinity, long random, long nowNanos) {
+    if ((candidates & candidates - 1) == 0) {
+      return Long.numberOfTrailingZeros(candidates);
+    }
+    long eligible = Balancer.eligible(candidates, loads);
+    int count = Long.bitCount(eligible);
+    if (count == 1) {
+      return Long.numberOfTrailingZeros(eligible);
+    }
+    int one = Balancer.below(count, (int) random);
+    int other = Balancer.below(count - 1, (int) (random >>> 32));
+    int first = Balancer.nth(eligible, one);
+    int second = Balancer.nth(eligible, other < one ? other : other + 1);
+    return loads[first].cost(nowNanos) <= loads[second].cost(nowNanos) ? first : second;
+  }
+}

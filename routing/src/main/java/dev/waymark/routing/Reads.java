@@ -1,0 +1,186 @@
+package dev.waymark.routing;
+
+import dev.waymark.Consistency;
+import dev.waymark.Route;
+import dev.waymark.RoutingListener;
+import dev.waymark.WaymarkConfig;
+import dev.waymark.routing.NodeView.Choice;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way of every read: choose a node from the shard's current view, run the work there, and if
+ * the node goes away, once more elsewhere. Safe to share.
+ */
+final class Reads {
+  /** One in so many reads is timed for the balancer; reads in flight tell it the rest. */
+  private static final int TIMED = 8;
+
+  private final WaymarkConfig config;
+  private final LongSupplier nanoClock;
+  private final RoutingListener listener;
+  private final boolean isListenedTo;
+  private final Unavailability unavailability;
+  private final long deadlineNanos;
+  private final @Nullable Hedging hedging;
+
+  Reads(
+      WaymarkConfig config,
+      LongSupplier nanoClock,
+      RoutingListener listener,
+      Unavailability unavailability,
+      @Nullable Hedging hedging) {
+    this.config = config;
+    this.nanoClock = nanoClock;
+    this.listener = listener;
+    this.isListenedTo = !listener.equals(RoutingListener.none());
+    this.unavailability = unavailability;
+    this.deadlineNanos = config.calls().deadline().toNanos();
+    this.hedging = hedging;
+  }
+
+  /** What becomes of a value that was read. */
+  interface Answer<T extends @Nullable Object, R extends @Nullable Object> {
+    R of(T value, NodeView node, Route route);
+  }
+
+  /** Reads within {@code calls.deadline}. */
+  <T extends @Nullable Object, R extends @Nullable Object, X extends Exception> R read(
+      LiveShard shard,
+      long key,
+      Consistency consistency,
+      @Nullable Session session,
+      Work<T, X> work,
+      Answer<T, R> answer)
+      throws X {
+    long startedAt = nanoClock.getAsLong();
+    return read(
+        shard, key, consistency, session, work, answer, startedAt, startedAt + deadlineNanos);
+  }
+
+  /** Reads until an instant at the latest. */
+  <T extends @Nullable Object, R extends @Nullable Object, X extends Exception> R read(
+      LiveShard shard,
+      long key,
+      Consistency consistency,
+      @Nullable Session session,
+      Work<T, X> work,
+      Answer<T, R> answer,
+      long startedAt,
+      long dueAt)
+      throws X {
+    shard.used(startedAt);
+    ShardView view = shard.view();
+    if (session != null) {
+      session.settle(view);
+    }
+    long random = ThreadLocalRandom.current().nextLong();
+    Choice choice = shard.router().choose(view, consistency, session, key, 0, startedAt, random);
+    Lane lane = choice == null ? null : shard.pools(choice.node()).reads().tryTake();
+    Connection connection =
+        choice == null || lane == null ? null : open(shard, choice, lane, dueAt);
+    ReadAttempts attempts = null;
+    while (true) {
+      if (choice == null || lane == null || connection == null) {
+        // Something is not as usual: no node is known to be fresh, a pool is busy, a node is gone.
+        attempts =
+            attempts != null
+                ? attempts
+                : attempts(shard, key, consistency, session, startedAt, dueAt);
+        ReadAttempts.Ready ready = attempts.next();
+        choice = ready.choice();
+        lane = ready.lane();
+        connection = ready.connection();
+      }
+      Hedging.Race<T> race =
+          hedging == null || attempts != null
+              ? null
+              : hedging.start(shard, key, consistency, session, choice, lane, work, dueAt);
+      try {
+        T value = work.run(connection);
+        if (race != null) {
+          race.firstAnswered();
+        }
+        if (session != null || isListenedTo || hedging != null || (random & TIMED - 1) == 0) {
+          answered(shard, choice, session, startedAt);
+        }
+        return answer.of(value, choice.node(), choice.route());
+      } catch (Throwable failure) {
+        if (race != null) {
+          Hedging.Won<T> won = race.afterFailure();
+          if (won != null) {
+            answered(shard, won.choice(), session, startedAt);
+            return answer.of(won.value(), won.choice().node(), won.choice().route());
+          }
+        }
+        attempts =
+            attempts != null
+                ? attempts
+                : attempts(shard, key, consistency, session, startedAt, dueAt);
+        if (!attempts.mayGoOnAfter(failure, choice, connection)) {
+          throw failure;
+        }
+      } finally {
+        lane.close();
+        if (attempts != null) {
+          attempts.ended();
+        }
+      }
+      connection = null;
+    }
+  }
+
+  private ReadAttempts attempts(
+      LiveShard shard,
+      long key,
+      Consistency consistency,
+      @Nullable Session session,
+      long startedAt,
+      long dueAt) {
+    return new ReadAttempts(
+        shard,
+        key,
+        consistency,
+        session,
+        startedAt,
+        dueAt,
+        config,
+        nanoClock,
+        listener,
+        unavailability);
+  }
+
+  /**
+   * Null, and the lane is free again, if there is no connection, or the node is not what it was.
+   */
+  private static @Nullable Connection open(LiveShard shard, Choice choice, Lane lane, long dueAt) {
+    try {
+      Connection connection = lane.open(dueAt);
+      if (ReadAttempts.isStillThere(shard, choice.node())) {
+        return connection;
+      }
+    } catch (SQLException failure) {
+      ReadAttempts.blame(shard, choice.node(), failure);
+    } catch (RuntimeException | Error failure) {
+      lane.close();
+      throw failure;
+    }
+    lane.close();
+    return null;
+  }
+
+  private void answered(LiveShard shard, Choice choice, @Nullable Session session, long startedAt) {
+    long now = nanoClock.getAsLong();
+    shard.load(choice.node()).answered(startedAt, now);
+    shard.latencies().took(now - startedAt);
+    if (session != null) {
+      session.read(choice.node(), now);
+    }
+    if (isListenedTo) {
+      listener.read(choice.route(), now - startedAt);
+    }
+  }
+}
