@@ -81,6 +81,16 @@ final class Failures {
     return state != null && state.matches("(21|22|23|25|27|2D|40|44|P0)...");
   }
 
+  /**
+   * Whether a replica had to choose between a read and the replay of its log, and chose the replay:
+   * the same read may go through elsewhere. Reads are not serializable there, so nothing else gives
+   * this error.
+   */
+  static boolean isOfReplay(Throwable failure) {
+    SQLException sql = sqlException(failure);
+    return sql != null && "40001".equals(sql.getSQLState());
+  }
+
   /** Whether the server stopped a statement on request or by its own limit. */
   static boolean isCancelled(Throwable failure) {
     SQLException sql = sqlException(failure);

@@ -214,12 +214,13 @@ final class ReadAttempts {
     boolean overdue = nanoClock.getAsLong() - dueAt >= 0;
     boolean lost = Failures.tookNodeAway(failure, connection);
     boolean late = Failures.isTimeout(failure) || (overdue && Failures.isCancelled(failure));
-    if (!lost && !late) {
+    boolean gaveWay = !lost && node.role() == Role.REPLICA && Failures.isOfReplay(failure);
+    if (!lost && !late && !gaveWay) {
       return false;
     }
     if (late || overdue) {
       shard.load(node).failed(nanoClock.getAsLong());
-    } else {
+    } else if (lost) {
       shard.suspect(node, failure);
     }
     listener.readLost(choice.route(), failure);
