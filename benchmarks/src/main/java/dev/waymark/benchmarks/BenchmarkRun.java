@@ -30,17 +30,34 @@ import org.openjdk.jmh.runner.options.TimeValue;
  */
 public final class BenchmarkRun {
   private static final String BASELINE = "raw";
+  private static final List<String> NAMES = List.of("routing", "keyed-read");
 
   private BenchmarkRun() {}
 
   /**
    * Runs them.
    *
-   * @param arguments the folder for the results; then {@code quick} to only prove that all run
+   * @param arguments the folder for the results, {@code full} or {@code quick} (only prove that all
+   *     run), and the names of the benchmarks to run, by commas, or {@code all}
    */
   public static void main(String[] arguments) throws IOException, RunnerException {
     Path folder = Files.createDirectories(Path.of(arguments[0]));
-    boolean quick = Arrays.asList(arguments).contains("quick");
+    boolean quick = arguments[1].equals("quick");
+    List<String> wanted =
+        arguments[2].equals("all") ? NAMES : List.of(arguments[2].split("\\s*,\\s*"));
+    if (!NAMES.containsAll(wanted)) {
+      System.err.println("-Dbench=" + arguments[2] + ": the benchmarks are " + NAMES);
+      System.exit(2);
+    }
+    if (wanted.contains("routing")) {
+      RoutingRun.run(folder, quick);
+    }
+    if (wanted.contains("keyed-read")) {
+      keyedRead(folder, quick);
+    }
+  }
+
+  private static void keyedRead(Path folder, boolean quick) throws IOException, RunnerException {
     int rounds = quick ? 1 : 5;
     try (TestCluster cluster =
         TestCluster.builder().shards(1).replicas(1).progress(System.out::println).start()) {

@@ -6,7 +6,7 @@ import dev.waymark.Balancing;
  * Chooses among the nodes of a shard that may answer a read. Safe to share, and makes no objects.
  *
  * <p>Nodes of weight 0 are chosen only among themselves, and nodes of this process' own zone before
- * others: {@link #eligible} narrows the candidates down before a balancer is asked.
+ * others: {@link Preference} narrows the candidates down before a balancer is asked.
  */
 interface Balancer {
   /**
@@ -30,22 +30,27 @@ interface Balancer {
     };
   }
 
-  /** The candidates that are not passed over for their weight or zone. */
-  static long eligible(long candidates, NodeLoad[] loads) {
-    long weighty = 0;
-    for (long left = candidates; left != 0; left &= left - 1) {
-      if (loads[Long.numberOfTrailingZeros(left)].weight() > 0) {
-        weighty |= Long.lowestOneBit(left);
+  /**
+   * Which nodes are passed over as long as there are others.
+   *
+   * @param weighty the nodes of a weight greater than 0, one bit each
+   * @param near the nodes of this process' own zone, one bit each
+   */
+  record Preference(long weighty, long near) {
+    static Preference of(NodeLoad[] loads) {
+      long weighty = 0;
+      long near = 0;
+      for (int i = 0; i < loads.length; i++) {
+        weighty |= loads[i].weight() > 0 ? 1L << i : 0;
+        near |= loads[i].isNear() ? 1L << i : 0;
       }
+      return new Preference(weighty, near);
     }
-    long some = weighty == 0 ? candidates : weighty;
-    long near = 0;
-    for (long left = some; left != 0; left &= left - 1) {
-      if (loads[Long.numberOfTrailingZeros(left)].isNear()) {
-        near |= Long.lowestOneBit(left);
-      }
+
+    long narrow(long candidates) {
+      long some = (candidates & weighty) == 0 ? candidates : candidates & weighty;
+      return (some & near) == 0 ? some : some & near;
     }
-    return near == 0 ? some : near;
   }
 
   /** The number of the n-th set bit, counted from 0. */

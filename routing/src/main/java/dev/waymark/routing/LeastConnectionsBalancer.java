@@ -4,12 +4,11 @@ package dev.waymark.routing;
 final class LeastConnectionsBalancer implements Balancer {
   @Override
   public int choose(long candidates, NodeLoad[] loads, long affinity, long random, long nowNanos) {
-    long eligible = Balancer.eligible(candidates, loads);
     int best = -1;
     double least = 0;
     int equals = 0;
     long bits = random;
-    for (long left = eligible; left != 0; left &= left - 1) {
+    for (long left = candidates; left != 0; left &= left - 1) {
       int node = Long.numberOfTrailingZeros(left);
       double load = (loads[node].inFlight() + 1) / loads[node].share(nowNanos);
       if (best < 0 || load < least) {

@@ -16,6 +16,9 @@ import java.util.function.IntSupplier;
  * next one comes.
  */
 final class NodeLoad {
+  /** So soon after it was measured, a latency has not faded: the usual case costs no division. */
+  private static final long FRESH_NANOS = 20_000_000;
+
   /** Over which time the latency forgets. */
   private static final double DECAY_NANOS = 5e9;
 
@@ -40,6 +43,7 @@ final class NodeLoad {
 
   private final int weight;
   private final boolean isNear;
+  private final double perShare;
   private final double slowStartNanos;
   private final IntSupplier inFlight;
 
@@ -59,6 +63,7 @@ final class NodeLoad {
 
   NodeLoad(int weight, Zone zone, Duration slowStart, IntSupplier inFlight) {
     this.weight = weight;
+    this.perShare = 1.0 / Math.max(1, weight);
     this.isNear = zone == Zone.NEAR;
     this.slowStartNanos = slowStart.toNanos();
     this.inFlight = inFlight;
@@ -122,7 +127,11 @@ final class NodeLoad {
     if (latency == 0) {
       latency = busy == 0 ? 0 : FAILED_NANOS;
     }
-    return latency * kept(nowNanos) * (busy + 1) / share(nowNanos);
+    if (nowNanos - (long) TIMED_AT.getOpaque(this) > FRESH_NANOS) {
+      latency *= kept(nowNanos);
+    }
+    latency *= busy + 1;
+    return isStarting ? latency / share(nowNanos) : latency * perShare;
   }
 
   /** The node is up again after it was not. */

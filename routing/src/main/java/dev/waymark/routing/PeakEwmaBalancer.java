@@ -11,15 +11,11 @@ final class PeakEwmaBalancer implements Balancer {
     if ((candidates & candidates - 1) == 0) {
       return Long.numberOfTrailingZeros(candidates);
     }
-    long eligible = Balancer.eligible(candidates, loads);
-    int count = Long.bitCount(eligible);
-    if (count == 1) {
-      return Long.numberOfTrailingZeros(eligible);
-    }
+    int count = Long.bitCount(candidates);
     int one = Balancer.below(count, (int) random);
     int other = Balancer.below(count - 1, (int) (random >>> 32));
-    int first = Balancer.nth(eligible, one);
-    int second = Balancer.nth(eligible, other < one ? other : other + 1);
+    int first = Balancer.nth(candidates, one);
+    int second = Balancer.nth(candidates, other < one ? other : other + 1);
     return loads[first].cost(nowNanos) <= loads[second].cost(nowNanos) ? first : second;
   }
 }

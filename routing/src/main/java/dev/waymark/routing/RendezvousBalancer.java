@@ -10,10 +10,9 @@ package dev.waymark.routing;
 final class RendezvousBalancer implements Balancer {
   @Override
   public int choose(long candidates, NodeLoad[] loads, long affinity, long random, long nowNanos) {
-    long eligible = Balancer.eligible(candidates, loads);
     int best = -1;
     double highest = 0;
-    for (long left = eligible; left != 0; left &= left - 1) {
+    for (long left = candidates; left != 0; left &= left - 1) {
       int node = Long.numberOfTrailingZeros(left);
       double uniform = ((mixed(affinity ^ mixed(node + 1L)) >>> 11) + 0.5) * 0x1.0p-53;
       double score = -loads[node].share(nowNanos) / Math.log(uniform);

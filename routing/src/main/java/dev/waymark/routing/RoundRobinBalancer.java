@@ -11,10 +11,9 @@ final class RoundRobinBalancer implements Balancer {
 
   @Override
   public int choose(long candidates, NodeLoad[] loads, long affinity, long random, long nowNanos) {
-    long eligible = Balancer.eligible(candidates, loads);
     int all = 0;
     int common = 0;
-    for (long left = eligible; left != 0; left &= left - 1) {
+    for (long left = candidates; left != 0; left &= left - 1) {
       int turns = turns(loads[Long.numberOfTrailingZeros(left)], nowNanos);
       all += turns;
       common = gcd(turns, common);
@@ -23,7 +22,7 @@ final class RoundRobinBalancer implements Balancer {
     all /= common;
     // Steps that share no factor with the number of turns meet each of them, well mixed.
     int at = (int) ((turn.getAndIncrement() & 0xFFFF_FFFFL) * step(all) % all);
-    for (long left = eligible; left != 0; left &= left - 1) {
+    for (long left = candidates; left != 0; left &= left - 1) {
       int node = Long.numberOfTrailingZeros(left);
       at -= turns(loads[node], nowNanos) / common;
       if (at < 0) {

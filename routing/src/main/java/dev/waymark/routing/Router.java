@@ -19,6 +19,7 @@ final class Router {
   private final RecentWrites writes;
   private final Balancer balancer;
   private final NodeLoad[] loads;
+  private final Balancer.Preference preference;
   private final WaymarkConfig.Lag lag;
   private final long preferredNanos;
   private final long toleratedNanos;
@@ -28,6 +29,7 @@ final class Router {
     this.writes = writes;
     this.balancer = balancer;
     this.loads = loads.clone();
+    this.preference = Balancer.Preference.of(loads);
     this.lag = lag;
     this.preferredNanos = lag.preferred().toNanos();
     this.toleratedNanos = lag.tolerated().toNanos();
@@ -126,9 +128,11 @@ final class Router {
 
   private @Nullable Choice pick(
       ShardView view, long candidates, long key, long nowNanos, long random, Reason reason) {
-    return candidates == 0
-        ? null
-        : view.node(balancer.choose(candidates, loads, key, random, nowNanos)).choice(reason);
+    if (candidates == 0) {
+      return null;
+    }
+    long narrowed = preference.narrow(candidates);
+    return view.node(balancer.choose(narrowed, loads, key, random, nowNanos)).choice(reason);
   }
 
   /** The replicas that the limits of lag let serve. A bounded read brings a limit of its own. */

@@ -1,13 +1,24 @@
 package dev.waymark.routing;
 
+import dev.waymark.Outcome;
+import dev.waymark.UnavailableException;
+import dev.waymark.WaymarkException;
+import dev.waymark.routing.ScatterOptions.MissingShards;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
-import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.PriorityQueue;
+import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.BinaryOperator;
+import java.util.stream.Collectors;
 
 /**
  * What every shard answered. There is no common snapshot: each shard answered as of its own moment.
@@ -16,9 +27,11 @@ import java.util.concurrent.ExecutorService;
  */
 public final class Scatter<T> {
   private final List<List<T>> answers;
+  private final Map<String, WaymarkException> missing;
 
-  private Scatter(List<List<T>> answers) {
+  private Scatter(List<List<T>> answers, Map<String, WaymarkException> missing) {
     this.answers = answers;
+    this.missing = Collections.unmodifiableMap(missing);
   }
 
   /** What one shard is asked. */
@@ -27,7 +40,12 @@ public final class Scatter<T> {
   }
 
   static <T, X extends Exception> Scatter<T> run(
-      List<LiveShard> shards, ExecutorService executor, Question<T, X> question) throws X {
+      List<LiveShard> shards,
+      ExecutorService executor,
+      Deadline deadline,
+      MissingShards policy,
+      Question<T, X> question)
+      throws X {
     List<CompletableFuture<List<T>>> running = new ArrayList<>();
     for (LiveShard shard : shards) {
       running.add(
@@ -42,24 +60,82 @@ public final class Scatter<T> {
               executor));
     }
     List<List<T>> answers = new ArrayList<>();
-    Throwable failed = null;
-    // All are awaited, each bounded by its own deadline: no work outlives the call.
-    for (CompletableFuture<List<T>> one : running) {
+    Map<String, WaymarkException> missing = new LinkedHashMap<>();
+    Throwable own = null;
+    for (int i = 0; i < running.size(); i++) {
       try {
-        answers.add(one.join());
-      } catch (CompletionException failure) {
+        answers.add(await(running.get(i), deadline));
+      } catch (ExecutionException failure) {
         Throwable cause = failure.getCause() == null ? failure : failure.getCause();
-        if (failed == null) {
-          failed = cause;
-        } else if (failed != cause) {
-          failed.addSuppressed(cause);
+        if (cause instanceof WaymarkException told) {
+          missing.put(shards.get(i).name(), told);
+        } else if (own == null) {
+          own = cause;
+        } else if (own != cause) {
+          own.addSuppressed(cause);
         }
+      } catch (TimeoutException late) {
+        // What it still does ends by the same deadline: the watchdog sees to that.
+        missing.put(shards.get(i).name(), late(shards.get(i), deadline));
       }
     }
-    if (failed != null) {
-      throw Scatter.<X>thrown(failed);
+    if (own != null) {
+      missing.values().forEach(own::addSuppressed);
+      throw Scatter.<X>thrown(own);
     }
-    return new Scatter<>(answers);
+    if (!missing.isEmpty() && (policy == MissingShards.FAIL || answers.isEmpty())) {
+      throw failed(missing, shards.size(), deadline);
+    }
+    return new Scatter<>(answers, missing);
+  }
+
+  private static <T> List<T> await(CompletableFuture<List<T>> one, Deadline deadline)
+      throws ExecutionException, TimeoutException {
+    try {
+      return one.get(Math.max(0, deadline.nanosLeft()), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new WaymarkException(
+          "Waiting for the shards was interrupted. " + Outcome.REJECTED.sentence() + ".",
+          Outcome.REJECTED,
+          interrupted);
+    }
+  }
+
+  private static UnavailableException late(LiveShard shard, Deadline deadline) {
+    return new UnavailableException(
+        shard.name(),
+        String.format(
+            Locale.ROOT,
+            "Shard %s had no answer within the %d ms of the scatter (%s). %s; give it more time, or"
+                + " let missing shards be reported.",
+            shard.name(),
+            deadline.waited().toMillis(),
+            shard.describe(),
+            Outcome.REJECTED.sentence()),
+        Outcome.REJECTED,
+        null);
+  }
+
+  static UnavailableException failed(
+      Map<String, WaymarkException> missing, int shards, Deadline deadline) {
+    String names = String.join(", ", missing.keySet());
+    UnavailableException failure =
+        new UnavailableException(
+            names,
+            String.format(
+                Locale.ROOT,
+                "%d of %d shards did not answer after %d ms: %s",
+                missing.size(),
+                shards,
+                deadline.waited().toMillis(),
+                missing.values().stream()
+                    .map(each -> String.valueOf(each.getMessage()))
+                    .collect(Collectors.joining(" "))),
+            Outcome.REJECTED,
+            missing.values().iterator().next());
+    missing.values().stream().skip(1).forEach(failure::addSuppressed);
+    return failure;
   }
 
   /** What a question throws is an X, a runtime exception or an error: the cast cannot go wrong. */
@@ -75,44 +151,35 @@ public final class Scatter<T> {
   }
 
   /**
+   * The shards that did not answer, by name, and why; always empty unless missing shards were to be
+   * reported.
+   */
+  public Map<String, WaymarkException> missing() {
+    return missing;
+  }
+
+  /**
    * The first {@code limit} rows over all shards in the given order.
    *
    * @param order the order that each shard's rows already are in
    * @throws IllegalArgumentException if a shard's rows are not in that order
    */
   public List<T> merge(Comparator<? super T> order, int limit) {
-    PriorityQueue<Cursor<T>> cursors =
-        new PriorityQueue<>((left, right) -> order.compare(left.row(), right.row()));
-    for (List<T> answer : answers) {
-      Iterator<T> rows = answer.iterator();
-      if (rows.hasNext()) {
-        cursors.add(new Cursor<>(rows.next(), rows));
-      }
-    }
     List<T> merged = new ArrayList<>();
-    while (merged.size() < limit) {
-      Cursor<T> first = cursors.poll();
-      if (first == null) {
-        break;
-      }
-      merged.add(first.row());
-      if (first.rest().hasNext()) {
-        T next = first.rest().next();
-        if (order.compare(first.row(), next) > 0) {
-          throw new IllegalArgumentException(
-              "A shard's rows are not in the order they are to be merged in; add the ORDER BY that"
-                  + " matches the comparator");
-        }
-        cursors.add(new Cursor<>(next, first.rest()));
-      }
+    Merge<T> merge = new Merge<>(order, answers.stream().map(List::iterator).toList());
+    while (merged.size() < limit && merge.hasNext()) {
+      merged.add(merge.next());
     }
     return merged;
+  }
+
+  /** All rows put together two by two; {@code identity} where there is none. */
+  public T reduce(T identity, BinaryOperator<T> accumulator) {
+    return answers.stream().flatMap(List::stream).reduce(identity, accumulator);
   }
 
   /** All rows, shard by shard in the order of the shard map. */
   public List<T> toList() {
     return answers.stream().flatMap(List::stream).toList();
   }
-
-  private record Cursor<T>(T row, Iterator<T> rest) {}
 }

@@ -19,6 +19,7 @@ import dev.waymark.routing.NodeView.Choice;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -290,19 +291,100 @@ public final class ShardedDatabase implements AutoCloseable {
    *     partial answer
    */
   public <T, X extends Exception> Scatter<T> onEveryShard(Work<List<T>, X> work) throws X {
+    return onEveryShard(ScatterOptions.within(config.calls().deadline()), work);
+  }
+
+  /** The same with a deadline, and a rule for shards that do not answer, of its own. */
+  public <T, X extends Exception> Scatter<T> onEveryShard(
+      ScatterOptions options, Work<List<T>, X> work) throws X {
     Session session = bound.get();
     Consistency consistency = currentSession().consistency();
+    Deadline deadline = new Deadline(nanoClock, options.deadline());
     return Scatter.run(
         shards,
         fanOut,
+        deadline,
+        options.missing(),
         shard -> {
           // The work may itself call this database, on a thread that has no session of its own.
           Session.Binding binding = session == null ? () -> {} : session.bind();
           try (binding) {
-            Deadline deadline = new Deadline(nanoClock, config.calls().deadline());
             return readOn(shard, consistency, session, work, deadline);
           }
         });
+  }
+
+  /**
+   * Asks every shard for rows and gives them in one order as they are wanted, without holding them
+   * all. Stop reading at any row and close the stream.
+   *
+   * @param query sorted by the order
+   * @param order the order that each shard's rows are in
+   */
+  public <T> RowStream<T> streamFromEveryShard(
+      ScatterOptions options, ShardQuery<T> query, Comparator<? super T> order) {
+    Session session = bound.get();
+    Consistency consistency = currentSession().consistency();
+    Deadline deadline = new Deadline(nanoClock, options.deadline());
+    return new RowStream<>(
+        shards,
+        query,
+        order,
+        options,
+        deadline,
+        fanOut,
+        (shard, work) -> {
+          Session.Binding binding = session == null ? () -> {} : session.bind();
+          try (binding) {
+            readOn(shard, consistency, session, work, deadline);
+          }
+        });
+  }
+
+  /**
+   * One page of a list over all shards. Each shard sends at most one row more than the page holds.
+   *
+   * @param token {@link Page#next()} of the page before, or null for the first one
+   * @param rows how many rows a page holds at most, at least 1
+   * @throws IllegalArgumentException if the token is damaged or of another list
+   * @throws UnavailableException if a shard could not answer: a page without its rows would be
+   *     wrong
+   */
+  public <T> Page<T> page(Keyset<T> keyset, @Nullable String token, int rows) {
+    if (rows < 1) {
+      throw new IllegalArgumentException("A page must hold at least 1 row, not " + rows);
+    }
+    ShardQuery<T> query = keyset.page(token == null ? null : keyset.parse(token), rows + 1);
+    List<T> found;
+    try {
+      Scatter<T> answers =
+          onEveryShard(
+              connection -> {
+                try (var statement = connection.prepareStatement(query.sql())) {
+                  query.parameters().set(statement);
+                  List<T> some = new ArrayList<>();
+                  try (var answer = statement.executeQuery()) {
+                    while (answer.next()) {
+                      some.add(query.row().of(answer));
+                    }
+                  }
+                  return some;
+                }
+              });
+      found = answers.merge(keyset.order(), rows + 1);
+    } catch (SQLException refused) {
+      throw new WaymarkException(
+          "A shard refused the query of a page: "
+              + refused.getMessage()
+              + ". "
+              + Outcome.REJECTED.sentence()
+              + ".",
+          Outcome.REJECTED,
+          refused);
+    }
+    return found.size() <= rows
+        ? new Page<>(found, null)
+        : new Page<>(found.subList(0, rows), keyset.tokenBehind(found.get(rows - 1)));
   }
 
   // ---- sessions -----------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class BalancerTest {
     NodeLoad[] loads = loads(1, 0);
 
     assertThat(shares(balancing, loads, 0)).containsExactly(1, 0);
-    assertThat(Balancer.of(balancing).choose(0b10, loads, 1, random.nextLong(), 0)).isEqualTo(1);
+    assertThat(Balancer.Preference.of(loads).narrow(0b10)).isEqualTo(0b10);
   }
 
   @ParameterizedTest
@@ -64,7 +64,7 @@ class BalancerTest {
     double[] shares = shares(balancing, loads, 0);
     assertThat(shares[0]).isZero();
     assertThat(shares[1]).isCloseTo(0.5, within(0.02));
-    assertThat(Balancer.of(balancing).choose(0b001, loads, 1, random.nextLong(), 0)).isZero();
+    assertThat(Balancer.Preference.of(loads).narrow(0b001)).isEqualTo(0b001);
   }
 
   @ParameterizedTest
@@ -174,11 +174,16 @@ class BalancerTest {
               Duration.ofSeconds(any.nextInt(2)),
               () -> busy);
         });
-    long candidates = mask == 0 ? 1 : mask;
+    long candidates = Balancer.Preference.of(loads).narrow(mask == 0 ? 1 : mask);
+    assertThat(candidates & (mask == 0 ? 1 : mask)).isEqualTo(candidates).isNotZero();
 
     int chosen = Balancer.of(balancing).choose(candidates, loads, affinity, bits, 1);
 
     assertThat(candidates >>> chosen & 1).isEqualTo(1);
+  }
+
+  private static long all(NodeLoad[] loads) {
+    return Balancer.Preference.of(loads).narrow((1L << loads.length) - 1);
   }
 
   private interface Latency {
@@ -204,7 +209,7 @@ class BalancerTest {
     Balancer balancer = Balancer.of(balancing);
     int[] counts = new int[loads.length];
     for (int i = 0; i < READS; i++) {
-      counts[balancer.choose((1L << loads.length) - 1, loads, i, random.nextLong(), now)]++;
+      counts[balancer.choose(all(loads), loads, i, random.nextLong(), now)]++;
     }
     return Arrays.stream(counts).mapToDouble(count -> count / (double) READS).toArray();
   }
@@ -251,7 +256,7 @@ class BalancerTest {
     }
 
     private void send() {
-      int node = balancer.choose((1L << loads.length) - 1, loads, key++, random.nextLong(), now);
+      int node = balancer.choose(all(loads), loads, key++, random.nextLong(), now);
       counts[node]++;
       inFlight[node]++;
       // Up to a tenth more or less, so that clients do not march in step.

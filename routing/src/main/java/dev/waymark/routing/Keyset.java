@@ -1,0 +1,288 @@
+package dev.waymark.routing;
+
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A list over all shards that is read page by page: each page begins right behind the last row of
+ * the one before, by the values of that row and not by counting. So rows that are inserted or
+ * deleted meanwhile shift nothing: a row that is there all the time, and whose sorting values stay
+ * the same, comes exactly once.
+ *
+ * <p>The last column must make the order total (the key, most often). Sorting values must not be
+ * null. An immutable value, safe to share.
+ *
+ * @param <T> a row
+ */
+public final class Keyset<T> {
+  private static final String IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*";
+
+  private final ShardQuery<T> query;
+  private final List<Column<T>> columns;
+
+  /** Which way a column is sorted. */
+  public enum Direction {
+    /** The least first. */
+    ASCENDING,
+    /** The greatest first. */
+    DESCENDING
+  }
+
+  /** One sorting column: {@code value} is what a row holds there, a long, string or instant. */
+  private record Column<T>(
+      String name, Direction direction, Function<T, ? extends Comparable<?>> value) {}
+
+  private Keyset(ShardQuery<T> query, List<Column<T>> columns) {
+    this.query = query;
+    this.columns = columns;
+  }
+
+  /**
+   * A list of a query's rows.
+   *
+   * @param query one SELECT without ORDER BY and LIMIT, whose result has every column sorted by
+   */
+  public static <T> Keyset<T> of(ShardQuery<T> query) {
+    return new Keyset<>(query, List.of());
+  }
+
+  /** Sorted by a column of whole numbers, behind what it is sorted by already. */
+  public Keyset<T> byLong(String column, Direction direction, Function<T, Long> value) {
+    return by(column, direction, value);
+  }
+
+  /**
+   * Sorted by a column of text. The column's collation must be {@code C}, which sorts as Java does:
+   * by code points, other than text beyond the basic plane.
+   */
+  public Keyset<T> byText(String column, Direction direction, Function<T, String> value) {
+    return by(column, direction, value);
+  }
+
+  /** Sorted by a column of {@code timestamptz}. */
+  public Keyset<T> byInstant(String column, Direction direction, Function<T, Instant> value) {
+    return by(column, direction, value);
+  }
+
+  private Keyset<T> by(
+      String column, Direction direction, Function<T, ? extends Comparable<?>> value) {
+    if (!column.matches(IDENTIFIER)) {
+      throw new IllegalArgumentException(
+          "A sorting column must be a plain name, not '" + column + "'");
+    }
+    List<Column<T>> more = new ArrayList<>(columns);
+    more.add(new Column<>(column, direction, value));
+    return new Keyset<>(query, List.copyOf(more));
+  }
+
+  /** The order of the list. */
+  Comparator<T> order() {
+    if (columns.isEmpty()) {
+      throw new IllegalStateException("Say what the pages are sorted by");
+    }
+    return (left, right) -> {
+      for (Column<T> column : columns) {
+        int compared = compare(value(column, left), value(column, right));
+        if (compared != 0) {
+          return column.direction() == Direction.ASCENDING ? compared : -compared;
+        }
+      }
+      return 0;
+    };
+  }
+
+  @SuppressWarnings({"unchecked", "rawtypes"}) // One column holds values of one type.
+  private static int compare(Comparable left, Comparable right) {
+    return left.compareTo(right);
+  }
+
+  private static <T> Comparable<?> value(Column<T> column, T row) {
+    return Objects.requireNonNull(
+        column.value().apply(row), () -> "The sorting column " + column.name() + " is null");
+  }
+
+  /** The query of one page: at most {@code rows} rows behind a place, null for the beginning. */
+  ShardQuery<T> page(@Nullable List<Comparable<?>> behind, int rows) {
+    String condition = behind == null ? "" : " WHERE " + condition();
+    String order =
+        columns.stream()
+            .map(
+                column ->
+                    column.name() + (column.direction() == Direction.ASCENDING ? " ASC" : " DESC"))
+            .collect(Collectors.joining(", "));
+    String sql =
+        "SELECT * FROM ("
+            + query.sql()
+            + ") AS page"
+            + condition
+            + " ORDER BY "
+            + order
+            + " LIMIT "
+            + rows;
+    return new ShardQuery<>(
+        sql,
+        statement -> {
+          query.parameters().set(statement);
+          if (behind != null) {
+            int first = statement.getParameterMetaData().getParameterCount() - values() + 1;
+            set(statement, first, behind);
+          }
+        },
+        query.row(),
+        Math.max(1, rows));
+  }
+
+  /** How many parameters the condition has. */
+  private int values() {
+    return isUniform() ? columns.size() : columns.size() * (columns.size() + 1) / 2;
+  }
+
+  private boolean isUniform() {
+    return columns.stream().map(Column::direction).distinct().count() == 1;
+  }
+
+  /** A comparison of rows where one index can serve it, else column by column. */
+  private String condition() {
+    if (isUniform()) {
+      String names = columns.stream().map(Column::name).collect(Collectors.joining(", "));
+      String marks = columns.stream().map(column -> "?").collect(Collectors.joining(", "));
+      return "(" + names + ") " + sign(columns.get(0)) + " (" + marks + ")";
+    }
+    List<String> cases = new ArrayList<>();
+    for (int i = 0; i < columns.size(); i++) {
+      StringBuilder one = new StringBuilder();
+      for (int j = 0; j < i; j++) {
+        one.append(columns.get(j).name()).append(" = ? AND ");
+      }
+      cases.add(one + columns.get(i).name() + " " + sign(columns.get(i)) + " ?");
+    }
+    return "((" + String.join(") OR (", cases) + "))";
+  }
+
+  private static String sign(Column<?> column) {
+    return column.direction() == Direction.ASCENDING ? ">" : "<";
+  }
+
+  private void set(PreparedStatement statement, int first, List<Comparable<?>> values)
+      throws SQLException {
+    int at = first;
+    if (isUniform()) {
+      for (Comparable<?> value : values) {
+        set(statement, at++, value);
+      }
+      return;
+    }
+    for (int i = 0; i < values.size(); i++) {
+      for (int j = 0; j <= i; j++) {
+        set(statement, at++, values.get(j));
+      }
+    }
+  }
+
+  private static void set(PreparedStatement statement, int at, Comparable<?> value)
+      throws SQLException {
+    if (value instanceof Instant instant) {
+      statement.setObject(at, OffsetDateTime.ofInstant(instant, ZoneOffset.UTC));
+    } else {
+      statement.setObject(at, value);
+    }
+  }
+
+  /** The place behind a row, as text that travels. */
+  String tokenBehind(T row) {
+    ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
+    bytes.putInt(fingerprint());
+    for (Column<T> column : columns) {
+      Comparable<?> value = value(column, row);
+      if (value instanceof Long number) {
+        bytes.put((byte) 'l').putLong(number);
+      } else if (value instanceof Instant instant) {
+        bytes.put((byte) 'i').putLong(instant.getEpochSecond()).putInt(instant.getNano());
+      } else {
+        byte[] text = value.toString().getBytes(StandardCharsets.UTF_8);
+        if (text.length > 8_192) {
+          throw new IllegalArgumentException(
+              "The sorting column " + column.name() + " is longer than 8192 bytes");
+        }
+        bytes.put((byte) 't').putShort((short) text.length).put(text);
+      }
+    }
+    byte[] payload = Arrays.copyOf(bytes.array(), bytes.position());
+    CRC32C checksum = new CRC32C();
+    checksum.update(payload);
+    ByteBuffer whole = ByteBuffer.allocate(payload.length + 4);
+    whole.put(payload).putInt((int) checksum.getValue());
+    return Base64.getUrlEncoder().withoutPadding().encodeToString(whole.array());
+  }
+
+  /**
+   * The values of the row that a token stands behind.
+   *
+   * @throws IllegalArgumentException if it is damaged, or of another list
+   */
+  List<Comparable<?>> parse(String token) {
+    try {
+      byte[] whole = Base64.getUrlDecoder().decode(token);
+      byte[] payload = Arrays.copyOf(whole, Math.max(0, whole.length - 4));
+      CRC32C checksum = new CRC32C();
+      checksum.update(payload);
+      if (whole.length < 8
+          || ByteBuffer.wrap(whole, whole.length - 4, 4).getInt() != (int) checksum.getValue()) {
+        throw refused("it is damaged");
+      }
+      ByteBuffer bytes = ByteBuffer.wrap(payload);
+      if (bytes.getInt() != fingerprint()) {
+        throw refused("it belongs to a list that is sorted or selected in another way");
+      }
+      List<Comparable<?>> values = new ArrayList<>();
+      while (bytes.hasRemaining()) {
+        switch (bytes.get()) {
+          case 'l' -> values.add(bytes.getLong());
+          case 'i' -> values.add(Instant.ofEpochSecond(bytes.getLong(), bytes.getInt()));
+          case 't' -> {
+            byte[] text = new byte[Short.toUnsignedInt(bytes.getShort())];
+            bytes.get(text);
+            values.add(new String(text, StandardCharsets.UTF_8));
+          }
+          default -> throw refused("it is damaged");
+        }
+      }
+      if (values.size() != columns.size()) {
+        throw refused("it is damaged");
+      }
+      return values;
+    } catch (BufferUnderflowException | java.time.DateTimeException damaged) {
+      throw refused("it is damaged");
+    }
+  }
+
+  private static IllegalArgumentException refused(String why) {
+    return new IllegalArgumentException(
+        "The page token was refused: " + why + ". Begin with the first page.");
+  }
+
+  private int fingerprint() {
+    CRC32C checksum = new CRC32C();
+    checksum.update(query.sql().getBytes(StandardCharsets.UTF_8));
+    for (Column<T> column : columns) {
+      checksum.update((column.name() + column.direction()).getBytes(StandardCharsets.UTF_8));
+    }
+    return (int) checksum.getValue();
+  }
+}
