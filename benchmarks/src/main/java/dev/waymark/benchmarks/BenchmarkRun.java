@@ -30,7 +30,8 @@ import org.openjdk.jmh.runner.options.TimeValue;
  */
 public final class BenchmarkRun {
   private static final String BASELINE = "raw";
-  private static final List<String> NAMES = List.of("routing", "keyed-read");
+  private static final List<String> NAMES =
+      List.of("routing", "keyed-read", "offload", "replica-killed", "replica-hung", "promotion");
 
   private BenchmarkRun() {}
 
@@ -55,6 +56,7 @@ public final class BenchmarkRun {
     if (wanted.contains("keyed-read")) {
       keyedRead(folder, quick);
     }
+    RoutingFigures.run(folder, quick, wanted);
   }
 
   private static void keyedRead(Path folder, boolean quick) throws IOException, RunnerException {

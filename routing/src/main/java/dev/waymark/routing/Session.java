@@ -6,6 +6,8 @@ import dev.waymark.ReadMark;
 import dev.waymark.SessionToken;
 import dev.waymark.SessionTokenFormat;
 import java.util.Arrays;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -87,7 +89,11 @@ public final class Session {
     return consistency;
   }
 
-  /** Makes this the current session of the calling thread until the binding is closed. */
+  /**
+   * Makes this the current session of the calling thread until the binding is closed. Work that is
+   * handed to another thread binds it there: see {@link #wrap(Runnable)} and {@link
+   * SessionAccessor}.
+   */
   public Binding bind() {
     Session before = current.get();
     current.set(this);
@@ -98,6 +104,29 @@ public final class Session {
         current.set(before);
       }
     };
+  }
+
+  /** A task that runs in this session, on whatever thread it is run. */
+  public Runnable wrap(Runnable task) {
+    return () -> {
+      try (Binding bound = bind()) {
+        task.run();
+      }
+    };
+  }
+
+  /** A task that runs in this session, on whatever thread it is called. */
+  public <T> Callable<T> wrap(Callable<T> task) {
+    return () -> {
+      try (Binding bound = bind()) {
+        return task.call();
+      }
+    };
+  }
+
+  /** An executor whose tasks run in this session, platform threads or virtual ones. */
+  public Executor wrap(Executor executor) {
+    return task -> executor.execute(wrap(task));
   }
 
   /** Also covers what another session has seen. */

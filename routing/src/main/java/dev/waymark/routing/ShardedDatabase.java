@@ -428,6 +428,11 @@ public final class ShardedDatabase implements AutoCloseable {
     return new Session(bound, config.tokens(), config.calls().consistency(), seen, nanoClock);
   }
 
+  /** The thread's binding, for whatever carries sessions from thread to thread. */
+  ThreadLocal<@Nullable Session> bound() {
+    return bound;
+  }
+
   // ---- looking in ---------------------------------------------------------------------------
 
   /**

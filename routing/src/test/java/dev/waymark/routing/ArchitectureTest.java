@@ -26,7 +26,9 @@ class ArchitectureTest {
       describe(
           "decides",
           type ->
-              type.getFullName().matches(".*\\.(Router|ShardView|NodeView|FreshnessLog)(\\$.*)?"));
+              type.getFullName()
+                  .matches(
+                      ".*\\.(Router|ShardView|NodeView|FreshnessLog|LookPace|NodeLoad|.*Balancer|RecentWrites)(\\$.*)?"));
 
   @Test
   void routingDoesNotKnowTheCache() {
@@ -34,6 +36,19 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage("dev.waymark.cache..")
+        .check(ROUTING);
+  }
+
+  @Test
+  void onlyItsBindingsKnowMicrometer() {
+    noClasses()
+        .that()
+        .doNotHaveSimpleName("RoutingMetrics")
+        .and()
+        .doNotHaveSimpleName("SessionAccessor")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("io.micrometer..")
         .check(ROUTING);
   }
 

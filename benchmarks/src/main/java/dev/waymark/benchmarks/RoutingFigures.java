@@ -1,0 +1,394 @@
+package dev.waymark.benchmarks;
+
+import dev.waymark.Consistency;
+import dev.waymark.Credentials;
+import dev.waymark.KeyRange;
+import dev.waymark.Node;
+import dev.waymark.OwnedRange;
+import dev.waymark.Role;
+import dev.waymark.Shard;
+import dev.waymark.ShardMap;
+import dev.waymark.Table;
+import dev.waymark.WaymarkConfig;
+import dev.waymark.routing.Session;
+import dev.waymark.routing.ShardedDatabase;
+import dev.waymark.testkit.PostgresServer;
+import dev.waymark.testkit.ShardServers;
+import dev.waymark.testkit.TestCluster;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Queue;
+import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** Figures of routing on real servers: offload, a replica that dies or hangs, a promotion. */
+final class RoutingFigures {
+  private static final int KEYS = 10_000;
+  private static final int CLIENTS = 4;
+
+  private final Path folder;
+  private final boolean quick;
+  private final List<String> rows = new ArrayList<>();
+
+  private RoutingFigures(Path folder, boolean quick) {
+    this.folder = folder;
+    this.quick = quick;
+  }
+
+  static void run(Path folder, boolean quick, List<String> wanted) throws IOException {
+    RoutingFigures figures = new RoutingFigures(folder, quick);
+    try {
+      if (wanted.contains("offload")) {
+        figures.offload();
+      }
+      if (wanted.contains("replica-killed")) {
+        figures.replicaGone("replica-killed", PostgresServer::kill, PostgresServer::start);
+      }
+      if (wanted.contains("replica-hung")) {
+        figures.replicaGone("replica-hung", PostgresServer::freeze, PostgresServer::thaw);
+      }
+      if (wanted.contains("promotion")) {
+        figures.promotion();
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    if (!figures.rows.isEmpty()) {
+      Path file = folder.resolve("routing-figures.json");
+      Files.writeString(file, "[\n" + String.join(",\n", figures.rows) + "\n]\n");
+      System.out.println("Figures: " + file);
+    }
+  }
+
+  private void row(String group, String contender, String metric, String unit, double value) {
+    rows.add(
+        String.format(
+            Locale.ROOT,
+            "  {\"group\": \"%s\", \"contender\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\","
+                + " \"median\": %.4f}",
+            group,
+            contender,
+            metric,
+            unit,
+            value));
+    System.out.printf(
+        Locale.ROOT, "%-15s %-18s %-28s %10.3f %s%n", group, contender, metric, value, unit);
+  }
+
+  // ---- offload --------------------------------------------------------------------------------
+
+  /** How a client decides how to read. */
+  private interface Reader {
+    Consistency next(long lastWriteNanos);
+  }
+
+  private void offload() throws InterruptedException {
+    try (TestCluster cluster = start();
+        ShardedDatabase database = ShardedDatabase.open(config(cluster.shard(0)))) {
+      Reader session = written -> Consistency.session();
+      Reader any = written -> Consistency.eventual();
+      Reader sticky =
+          written ->
+              written != 0 && System.nanoTime() - written < Duration.ofSeconds(2).toNanos()
+                  ? Consistency.strong()
+                  : Consistency.eventual();
+      int rounds = quick ? 1 : 3;
+      double[][] shares = new double[4][rounds];
+      for (int round = 0; round < rounds; round++) {
+        shares[0][round] = share(database, true, session);
+        shares[1][round] = share(database, false, session);
+        shares[2][round] = share(database, true, any);
+        shares[3][round] = share(database, true, sticky);
+      }
+      double unconstrained = median(shares[2]);
+      double stickiness = median(shares[3]);
+      row("offload", "waymark-session", "reads on replicas", "share", median(shares[0]));
+      row("offload", "waymark-ambient", "reads on replicas", "share", median(shares[1]));
+      row("offload", "unconstrained", "reads on replicas", "share", unconstrained);
+      row("offload", "sticky-2s", "reads on replicas", "share", stickiness);
+      row(
+          "offload",
+          "waymark-session",
+          "over unconstrained",
+          "x",
+          median(shares[0]) / unconstrained);
+      row("offload", "waymark-session", "over sticky-2s", "x", median(shares[0]) / stickiness);
+    }
+  }
+
+  /** Clients with 10 % writes and about 5 ms between two calls; the share of reads on replicas. */
+  private double share(ShardedDatabase database, boolean isBound, Reader reader)
+      throws InterruptedException {
+    AtomicLong onReplicas = new AtomicLong();
+    AtomicLong reads = new AtomicLong();
+    long end = System.nanoTime() + Duration.ofSeconds(quick ? 1 : 8).toNanos();
+    inParallel(
+        client -> {
+          SplittableRandom random = new SplittableRandom(client);
+          Session session = database.newSession();
+          long written = 0;
+          while (System.nanoTime() < end) {
+            long key = 1 + random.nextInt(KEYS);
+            try (Session.Binding bound = isBound ? session.bind() : () -> {}) {
+              if (random.nextInt(10) == 0) {
+                database.<Integer, SQLException>write(key, c -> save(c, key));
+                written = System.nanoTime();
+              } else {
+                Role role =
+                    database
+                        .<String, SQLException>readPositioned(
+                            key, reader.next(written), c -> find(c, key))
+                        .route()
+                        .role();
+                reads.incrementAndGet();
+                onReplicas.addAndGet(role == Role.REPLICA ? 1 : 0);
+              }
+            }
+            Thread.sleep(random.nextInt(10));
+          }
+        });
+    return onReplicas.get() / (double) reads.get();
+  }
+
+  // ---- a replica goes -------------------------------------------------------------------------
+
+  private interface Act {
+    void on(PostgresServer server);
+  }
+
+  private void replicaGone(String group, Act goes, Act returns) throws InterruptedException {
+    try (TestCluster cluster = start();
+        ShardedDatabase database = ShardedDatabase.open(config(cluster.shard(0)))) {
+      Queue<long[]> calls = new ConcurrentLinkedQueue<>();
+      AtomicLong failed = new AtomicLong();
+      AtomicBoolean done = new AtomicBoolean();
+      Thread readers =
+          new Thread(
+              () ->
+                  inParallelUnchecked(
+                      client -> {
+                        SplittableRandom random = new SplittableRandom(client);
+                        while (!done.get()) {
+                          long key = 1 + random.nextInt(KEYS);
+                          long began = System.nanoTime();
+                          try {
+                            database.<String, SQLException>read(key, c -> find(c, key));
+                          } catch (SQLException | RuntimeException failure) {
+                            failed.incrementAndGet();
+                          }
+                          calls.add(new long[] {began, System.nanoTime() - began});
+                        }
+                      }));
+      readers.start();
+      long span = quick ? 1_000 : 5_000;
+      Thread.sleep(span);
+      PostgresServer victim = cluster.shard(0).replicas().get(0);
+      long goneAt = System.nanoTime();
+      goes.on(victim);
+      Thread.sleep(span);
+      returns.on(victim);
+      Thread.sleep(span);
+      done.set(true);
+      readers.join();
+
+      long settled = goneAt - Duration.ofMillis(span / 2).toNanos();
+      long during = goneAt + Duration.ofSeconds(2).toNanos();
+      row(group, "waymark", "failed reads", "reads", failed.get());
+      row(group, "waymark", "p99 before", "ms", percentile(calls, settled, goneAt, 0.99));
+      row(group, "waymark", "p99 of the 2 s after", "ms", percentile(calls, goneAt, during, 0.99));
+      row(group, "waymark", "longest of the 2 s after", "ms", percentile(calls, goneAt, during, 1));
+    }
+  }
+
+  private static double percentile(Queue<long[]> calls, long from, long to, double share) {
+    long[] times =
+        calls.stream()
+            .filter(call -> call[0] >= from && call[0] < to)
+            .mapToLong(call -> call[1])
+            .sorted()
+            .toArray();
+    return times.length == 0
+        ? Double.NaN
+        : times[Math.min(times.length - 1, (int) (times.length * share))] / 1e6;
+  }
+
+  // ---- promotion ------------------------------------------------------------------------------
+
+  private void promotion() throws InterruptedException {
+    int rounds = quick ? 1 : 7;
+    double[] gaps = new double[rounds];
+    AtomicLong refusals = new AtomicLong();
+    for (int round = 0; round < rounds; round++) {
+      try (TestCluster cluster = start();
+          ShardedDatabase database = ShardedDatabase.open(config(cluster.shard(0)))) {
+        AtomicBoolean done = new AtomicBoolean();
+        Queue<Long> written = new ConcurrentLinkedQueue<>();
+        Thread writer =
+            new Thread(
+                () -> {
+                  while (!done.get()) {
+                    try {
+                      database.<Integer, SQLException>write(7, c -> save(c, 7));
+                      written.add(System.nanoTime());
+                    } catch (SQLException | RuntimeException failure) {
+                      for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+                        if (cause instanceof SQLException sql
+                            && "25006".equals(sql.getSQLState())) {
+                          refusals.incrementAndGet();
+                        }
+                      }
+                    }
+                  }
+                });
+        writer.start();
+        Thread.sleep(1_000);
+        PostgresServer heir = cluster.shard(0).replicas().get(0);
+        cluster.shard(0).primary().kill();
+        AtomicLong acceptedAt = new AtomicLong();
+        Thread witness =
+            new Thread(
+                () -> {
+                  while (acceptedAt.get() == 0) {
+                    try (Connection own = heir.connect()) {
+                      while (acceptedAt.get() == 0) {
+                        try {
+                          save(own, 8);
+                          acceptedAt.set(System.nanoTime());
+                        } catch (SQLException notYet) {
+                          Thread.onSpinWait();
+                        }
+                      }
+                    } catch (SQLException notYet) {
+                      Thread.onSpinWait();
+                    }
+                  }
+                });
+        witness.start();
+        heir.promote();
+        witness.join();
+        long accepted = acceptedAt.get();
+        while (written.stream().noneMatch(at -> at > accepted)) {
+          Thread.sleep(1);
+        }
+        long first =
+            written.stream().mapToLong(Long::longValue).filter(at -> at > accepted).min().orElse(0);
+        gaps[round] = (first - accepted) / 1e6;
+        done.set(true);
+        writer.join();
+      }
+    }
+    row("promotion", "waymark", "to the first write, median", "ms", median(gaps));
+    row(
+        "promotion",
+        "waymark",
+        "to the first write, longest",
+        "ms",
+        Arrays.stream(gaps).max().orElse(0));
+    row("promotion", "waymark", "25006 at the caller", "errors", refusals.get());
+  }
+
+  // ---- the rest -------------------------------------------------------------------------------
+
+  private static TestCluster start() {
+    TestCluster cluster = TestCluster.builder().shards(1).replicas(2).start();
+    cluster
+        .shard(0)
+        .primary()
+        .execute(
+            "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL); INSERT INTO users"
+                + " SELECT id, 'user ' || id FROM generate_series(1, "
+                + KEYS
+                + ") AS id");
+    return cluster;
+  }
+
+  private static WaymarkConfig config(ShardServers shard) {
+    PostgresServer any = shard.servers().get(0);
+    ShardMap map =
+        ShardMap.of(
+            1,
+            List.of(
+                new Shard(
+                    shard.name(),
+                    shard.servers().stream()
+                        .map(server -> new Node(server.name(), server.url()))
+                        .toList())),
+            List.of(new OwnedRange(new KeyRange(1, KEYS + 1), shard.name())),
+            List.of(new Table.Sharded("users", "id")));
+    return WaymarkConfig.of(map, new Credentials(any.user(), any.password()));
+  }
+
+  private static int save(Connection connection, long key) throws SQLException {
+    try (PreparedStatement update =
+        connection.prepareStatement("UPDATE users SET name = 'changed' WHERE id = ?")) {
+      update.setLong(1, key);
+      return update.executeUpdate();
+    }
+  }
+
+  private static String find(Connection connection, long key) throws SQLException {
+    try (PreparedStatement select =
+        connection.prepareStatement("SELECT name FROM users WHERE id = ?")) {
+      select.setLong(1, key);
+      try (ResultSet answer = select.executeQuery()) {
+        answer.next();
+        return answer.getString(1);
+      }
+    }
+  }
+
+  private interface Client {
+    void run(int number) throws SQLException, InterruptedException;
+  }
+
+  private static void inParallel(Client client) throws InterruptedException {
+    List<Thread> threads = new ArrayList<>();
+    Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    for (int i = 0; i < CLIENTS; i++) {
+      int number = i;
+      Thread thread =
+          new Thread(
+              () -> {
+                try {
+                  client.run(number);
+                } catch (SQLException | InterruptedException | RuntimeException failure) {
+                  failures.add(failure);
+                }
+              });
+      thread.start();
+      threads.add(thread);
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    if (!failures.isEmpty()) {
+      throw new IllegalStateException("A client failed", failures.peek());
+    }
+  }
+
+  private static void inParallelUnchecked(Client client) {
+    try {
+      inParallel(client);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static double median(double[] values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    return sorted[sorted.length / 2];
+  }
+}
