@@ -8,12 +8,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
+import dev.waymark.Balancing;
 import dev.waymark.ConfigurationException;
 import dev.waymark.Consistency;
 import dev.waymark.Credentials;
 import dev.waymark.Outcome;
+import dev.waymark.PositionedRead;
 import dev.waymark.Role;
 import dev.waymark.Route.Reason;
+import dev.waymark.RoutingListener;
+import dev.waymark.RoutingListener.Hedge;
 import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.TransactionHook;
@@ -369,5 +373,115 @@ class NodeFaultsIT {
         .filter(node -> node.node().equals(server.name()))
         .findFirst()
         .orElseThrow();
+  }
+
+  @Test
+  void aHungReplicaHoldsNoReadForLongerThanItTakesToFindOut() throws Exception {
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
+      for (int i = 0; i < 20; i++) {
+        database.<String, SQLException>read(7, c -> name(c, 7));
+      }
+      PostgresServer victim = shard.replicas().get(0);
+      victim.freeze();
+      try {
+        // More than its pool has connections: whatever was sent there goes on elsewhere.
+        for (int i = 0; i < 50; i++) {
+          assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("first");
+        }
+        await().until(() -> trouble(database, victim) != null);
+      } finally {
+        victim.thaw();
+      }
+      await().until(() -> trouble(database, victim) == null);
+    }
+  }
+
+  @Test
+  void aReadThatTakesLongIsAskedOfASecondReplicaAndTheFirstOneIsLetGo() throws Exception {
+    PostgresServer slow = shard.replicas().get(0);
+    try (TcpProxy proxy = TcpProxy.to(slow.host(), slow.port())) {
+      WaymarkConfig config =
+          Clusters.config(
+                  cluster,
+                  server ->
+                      server == slow
+                          ? server.url().replace(":" + server.port(), ":" + proxy.port())
+                          : server.url())
+              .withReads(
+                  new WaymarkConfig.Reads(Balancing.ROUND_ROBIN, "", Duration.ZERO, Duration.ZERO))
+              .withHedging(new WaymarkConfig.Hedging(100, 95, Duration.ofMillis(1)));
+      Queue<Hedge> results = new ConcurrentLinkedQueue<>();
+      RoutingListener listener =
+          new RoutingListener() {
+            @Override
+            public void hedged(String name, Hedge result) {
+              results.add(result);
+            }
+          };
+      try (ShardedDatabase database = ShardedDatabase.open(config, listener)) {
+        for (int i = 0; i < 40; i++) {
+          database.<String, SQLException>read(7, c -> name(c, 7));
+        }
+        proxy.latency(Duration.ofMillis(300));
+        List<Reason> reasons = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+          PositionedRead<String> read =
+              database.<String, SQLException>readPositioned(7, c -> name(c, 7));
+          assertThat(read.value()).isEqualTo("first");
+          reasons.add(read.route().reason());
+        }
+
+        assertThat(reasons).contains(Reason.HEDGED);
+        assertThat(results).contains(Hedge.WON);
+        await()
+            .until(
+                () ->
+                    database.nodes().stream().allMatch(node -> node.pools().reads().active() == 0));
+      }
+    }
+  }
+
+  @Test
+  void aWriteThatMeetsAReplicaInItsPrimarysPlaceWaitsForTheNewPrimary() throws Exception {
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
+      database.write(7, connection -> save(connection, 7, "before"));
+      PostgresServer old = shard.primary();
+      PostgresServer heir = shard.replicas().get(0);
+      PostgresServer other = shard.replicas().get(1);
+      AtomicBoolean done = new AtomicBoolean();
+      Queue<Throwable> refusals = new ConcurrentLinkedQueue<>();
+      Thread writer =
+          new Thread(
+              () -> {
+                while (!done.get()) {
+                  try {
+                    database.write(7, connection -> save(connection, 7, "during"));
+                  } catch (SQLException | RuntimeException failure) {
+                    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+                      if (cause instanceof SQLException sql && "25006".equals(sql.getSQLState())) {
+                        refusals.add(failure);
+                      }
+                    }
+                  }
+                }
+              });
+      writer.start();
+      old.stop();
+      heir.promote();
+      other.follow(heir);
+      old.rejoin(heir);
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(database.nodes())
+                      .filteredOn(node -> node.node().equals(old.name()))
+                      .allMatch(node -> node.role() == Role.REPLICA));
+      done.set(true);
+      writer.join();
+      database.write(7, connection -> save(connection, 7, "after"));
+
+      assertThat(refusals).isEmpty();
+      assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("after");
+    }
   }
 }

@@ -173,6 +173,64 @@ class ShardedDatabaseIT {
   }
 
   @Test
+  void aReplicaThatCaughtUpBetweenTwoLooksIsAskedAndServes() throws SQLException {
+    WaymarkConfig config =
+        Clusters.config(cluster)
+            .withMonitor(
+                new WaymarkConfig.Monitor(
+                    Duration.ofSeconds(30), Duration.ofSeconds(1), Duration.ofSeconds(30), 200));
+    try (ShardedDatabase rarely = ShardedDatabase.open(config)) {
+      rarely.write(7, connection -> save(connection, 7, "asked"));
+      await()
+          .untilAsserted(
+              () -> {
+                var read = rarely.<String, SQLException>readPositioned(7, c -> name(c, 7));
+                assertThat(read.value()).isEqualTo("asked");
+                assertThat(read.route().reason()).isEqualTo(Reason.REPLICA_WAS_ASKED);
+              });
+      // What one read has learnt serves the next one.
+      assertThat(rarely.<String, SQLException>readPositioned(7, c -> name(c, 7)).route().role())
+          .isEqualTo(Role.REPLICA);
+    }
+  }
+
+  @Test
+  void aSessionNeverGoesBackWhicheverReplicaLags() throws SQLException {
+    ShardServers shard = cluster.shard(0);
+    PostgresServer behind = shard.replicas().get(0);
+    behind.pauseReplay();
+    try {
+      for (int i = 0; i < 50; i++) {
+        String value = "step " + i;
+        // Written elsewhere: this process knows nothing of it.
+        shard
+            .primary()
+            .execute(
+                "INSERT INTO users VALUES (9, '%s') ON CONFLICT (id) DO UPDATE SET name = '%1$s'"
+                    .formatted(value));
+        try (Session.Binding bound = database.newSession().bind()) {
+          int seen = -1;
+          for (int j = 0; j < 5; j++) {
+            String name = database.<String, SQLException>read(9, c -> name(c, 9));
+            int now = name == null ? -1 : Integer.parseInt(name.substring("step ".length()));
+            assertThat(now).isGreaterThanOrEqualTo(seen);
+            seen = now;
+            // As another process would go on.
+            Session resumed = database.resumeSession(database.currentSession().token());
+            try (Session.Binding again = resumed.bind()) {
+              String next = database.<String, SQLException>read(9, c -> name(c, 9));
+              int then = next == null ? -1 : Integer.parseInt(next.substring("step ".length()));
+              assertThat(then).isGreaterThanOrEqualTo(seen);
+            }
+          }
+        }
+      }
+    } finally {
+      behind.resumeReplay();
+    }
+  }
+
+  @Test
   void aSessionSeesItsWriteInAnotherProcessThatHasItsToken() throws SQLException {
     try (ShardedDatabase elsewhere = ShardedDatabase.open(Clusters.config(cluster))) {
       cluster.shard(0).replicas().forEach(PostgresServer::pauseReplay);
