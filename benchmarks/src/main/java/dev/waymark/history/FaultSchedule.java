@@ -1,7 +1,9 @@
 package dev.waymark.history;
 
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 
 /** Which faults meet which shard and replica, in order: a pure function of the seed. */
@@ -15,6 +17,7 @@ final class FaultSchedule {
     REPLICA_CUT_OFF,
     REPLICA_SLOW,
     PRIMARY_HUNG,
+    PRIMARY_STOPPED_AND_REPLICA_PROMOTED,
     PRIMARY_KILLED_AND_REPLICA_PROMOTED,
     ROLLING_RESTART
   }
@@ -28,14 +31,18 @@ final class FaultSchedule {
 
   private FaultSchedule() {}
 
-  /** The first steps of a seed's schedule; each fault comes once in each round, shuffled. */
-  static List<Step> of(long seed, int steps, int shards) {
+  /**
+   * The first steps of a seed's schedule; each fault comes once in each round, shuffled.
+   *
+   * @param faults which ones
+   */
+  static List<Step> of(long seed, int steps, int shards, Set<Fault> faults) {
     SplittableRandom random = new SplittableRandom(seed);
     List<Step> schedule = new ArrayList<>();
     List<Fault> round = new ArrayList<>();
     while (schedule.size() < steps) {
       if (round.isEmpty()) {
-        round.addAll(List.of(Fault.values()));
+        round.addAll(EnumSet.copyOf(faults));
       }
       Fault fault = round.remove(random.nextInt(round.size()));
       schedule.add(new Step(fault, random.nextInt(shards), random.nextInt(2)));

@@ -2,6 +2,7 @@ package dev.waymark.history;
 
 import java.io.IOException;
 import java.sql.SQLException;
+import java.util.EnumSet;
 import java.util.Locale;
 
 /** Runs a suite of fault histories and ends with one line of counts. */
@@ -27,7 +28,8 @@ public final class HistoryRun {
         new RoutingHistory.Plan(
             Long.parseLong(arguments[1].replace("_", "")),
             Long.parseLong(arguments[2]),
-            Guards.valueOf(arguments[3].toUpperCase(Locale.ROOT)));
+            Guards.valueOf(arguments[3].toUpperCase(Locale.ROOT)),
+            EnumSet.allOf(FaultSchedule.Fault.class));
     RoutingHistory.Summary summary = RoutingHistory.run(plan, System.out::println);
     summary.findings().report().forEach(System.out::println);
     System.out.println(summary.line());

@@ -2,6 +2,7 @@ package dev.waymark.history;
 
 import dev.waymark.history.Checker.Findings;
 import dev.waymark.history.Checker.Rule;
+import dev.waymark.history.FaultSchedule.Fault;
 import dev.waymark.history.FaultSchedule.Step;
 import dev.waymark.history.Operation.Result;
 import dev.waymark.testkit.ForkedJvm;
@@ -27,6 +28,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -50,9 +52,10 @@ final class RoutingHistory {
    * What to run.
    *
    * @param operations how many calls at least
-   * @param seed decides which faults come, and when in their order
+   * @param seed decides in which order the faults come, and whom they meet
+   * @param faults which ones
    */
-  record Plan(long operations, long seed, Guards guards) {}
+  record Plan(long operations, long seed, Guards guards, Set<Fault> faults) {}
 
   /** What came of it. */
   record Summary(Plan plan, List<Operation> history, Findings findings, int faults) {
@@ -203,7 +206,7 @@ final class RoutingHistory {
     int faults = 0;
     long told = 0;
     while (isAnyBusy(workers)) {
-      Step step = FaultSchedule.of(plan.seed(), faults + 1, SHARDS).get(faults);
+      Step step = FaultSchedule.of(plan.seed(), faults + 1, SHARDS, plan.faults()).get(faults);
       inject(cluster.shard(step.shard()), step);
       faults++;
       Thread.sleep(BREATH.toMillis());
@@ -273,8 +276,12 @@ final class RoutingHistory {
         Thread.sleep(1_500);
         primary.thaw();
       }
-      case PRIMARY_KILLED_AND_REPLICA_PROMOTED -> {
-        primary.kill();
+      case PRIMARY_STOPPED_AND_REPLICA_PROMOTED, PRIMARY_KILLED_AND_REPLICA_PROMOTED -> {
+        if (step.fault() == Fault.PRIMARY_KILLED_AND_REPLICA_PROMOTED) {
+          primary.kill();
+        } else {
+          primary.stop();
+        }
         // With any one replica synchronous, only the one that has received most has everything.
         PostgresServer heir = received(replica) >= received(other) ? replica : other;
         PostgresServer follower = heir == replica ? other : replica;

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.waymark.history.Checker.Findings;
 import dev.waymark.history.Checker.Rule;
+import dev.waymark.history.FaultSchedule.Fault;
 import dev.waymark.history.Operation.Kind;
 import dev.waymark.history.Operation.Result;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** For each rule a history that breaks it and nothing else. Times are in nanoseconds. */
@@ -126,12 +129,14 @@ class CheckerTest {
 
   @Test
   void theSeedDecidesTheSchedule() {
-    assertThat(FaultSchedule.of(7, 40, 2)).isEqualTo(FaultSchedule.of(7, 40, 2));
-    assertThat(FaultSchedule.of(7, 40, 2)).isNotEqualTo(FaultSchedule.of(8, 40, 2));
-    assertThat(FaultSchedule.of(7, 41, 2).subList(0, 40)).isEqualTo(FaultSchedule.of(7, 40, 2));
-    assertThat(FaultSchedule.of(7, FaultSchedule.Fault.values().length, 2))
+    Set<Fault> all = EnumSet.allOf(Fault.class);
+    assertThat(FaultSchedule.of(7, 40, 2, all)).isEqualTo(FaultSchedule.of(7, 40, 2, all));
+    assertThat(FaultSchedule.of(7, 40, 2, all)).isNotEqualTo(FaultSchedule.of(8, 40, 2, all));
+    assertThat(FaultSchedule.of(7, 41, 2, all).subList(0, 40))
+        .isEqualTo(FaultSchedule.of(7, 40, 2, all));
+    assertThat(FaultSchedule.of(7, all.size(), 2, all))
         .extracting(FaultSchedule.Step::fault)
-        .containsExactlyInAnyOrder(FaultSchedule.Fault.values());
+        .containsExactlyInAnyOrder(Fault.values());
   }
 
   private void write(long session, long key, long version, long start, long end) {
