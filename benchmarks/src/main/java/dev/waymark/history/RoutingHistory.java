@@ -352,7 +352,9 @@ final class RoutingHistory {
                       .formatted(from, from + Worker.KEYS_PER_SHARD)
                   // No unique key on purpose: a write applied twice must show.
                   + "CREATE TABLE applied (id bigint NOT NULL, writer bigint NOT NULL); "
-                  + "ALTER ROLE CURRENT_USER SET synchronous_commit = on; "
+                  // The workers' own role, and not the one that runs this.
+                  + "ALTER ROLE %s SET synchronous_commit = on; "
+                      .formatted(cluster.shard(i).primary().user())
                   + "INSERT INTO registers SELECT id, 0, 0 FROM generate_series(%d, %d) AS id"
                       .formatted(from, from + Worker.KEYS_PER_SHARD - 1));
     }
