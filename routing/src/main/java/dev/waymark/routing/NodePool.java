@@ -171,6 +171,10 @@ final class NodePool implements AutoCloseable {
     try {
       return hikari.getConnection();
     } catch (SQLTransientConnectionException firstSlice) {
+      if (dueAtNanos == Lane.FROM_FIRST_SIGHT) {
+        // Whoever did not look at the clock does so now, and comes again if it is worth it.
+        throw firstSlice;
+      }
       return connectPatiently(dueAtNanos, firstSlice);
     }
   }
@@ -188,10 +192,10 @@ final class NodePool implements AutoCloseable {
     throw last;
   }
 
-  void endOverdue(long nowNanos, long graceNanos, Executor background) {
+  void endOverdue(long nowNanos, long budgetNanos, long graceNanos, Executor background) {
     if (inFlight() > 0) {
       for (Lane lane : lanes) {
-        lane.endIfOverdue(nowNanos, graceNanos, background);
+        lane.endIfOverdue(nowNanos, budgetNanos, graceNanos, background);
       }
     }
   }

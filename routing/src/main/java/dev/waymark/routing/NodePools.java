@@ -127,14 +127,14 @@ final class NodePools implements AutoCloseable {
     }
   }
 
-  void endOverdue(long nowNanos, long graceNanos, Executor background) {
+  void endOverdue(long nowNanos, long budgetNanos, long graceNanos, Executor background) {
     NodePool read = reads;
     if (read != null) {
-      read.endOverdue(nowNanos, graceNanos, background);
+      read.endOverdue(nowNanos, budgetNanos, graceNanos, background);
     }
     NodePool write = writes;
     if (write != null) {
-      write.endOverdue(nowNanos, graceNanos, background);
+      write.endOverdue(nowNanos, budgetNanos, graceNanos, background);
     }
   }
 

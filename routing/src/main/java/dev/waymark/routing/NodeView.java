@@ -132,7 +132,12 @@ final class NodeView {
   /** For how long the node has not had everything that was known of the primary. */
   long lagNanos(long nowNanos) {
     Long freshAsOf = seen.freshAsOfNanos;
-    return seen.reachedNewest || freshAsOf == null ? 0 : nowNanos - freshAsOf;
+    return freshAsOf == null || isCurrent() ? 0 : nowNanos - freshAsOf;
+  }
+
+  /** Whether no lag is known of, so that none grows while nothing is observed. */
+  boolean isCurrent() {
+    return seen.reachedNewest || seen.freshAsOfNanos == null;
   }
 
   Choice choice(Route.Reason reason) {

@@ -12,10 +12,20 @@ final class PeakEwmaBalancer implements Balancer {
       return Long.numberOfTrailingZeros(candidates);
     }
     int count = Long.bitCount(candidates);
+    if (count == 2) {
+      // Two replicas are the usual case, and then there is nothing to draw but who is asked first.
+      int low = Long.numberOfTrailingZeros(candidates);
+      int high = Long.SIZE - 1 - Long.numberOfLeadingZeros(candidates);
+      return random < 0 ? cheaper(loads, low, high, nowNanos) : cheaper(loads, high, low, nowNanos);
+    }
     int one = Balancer.below(count, (int) random);
     int other = Balancer.below(count - 1, (int) (random >>> 32));
     int first = Balancer.nth(candidates, one);
     int second = Balancer.nth(candidates, other < one ? other : other + 1);
+    return cheaper(loads, first, second, nowNanos);
+  }
+
+  private static int cheaper(NodeLoad[] loads, int first, int second, long nowNanos) {
     return loads[first].cost(nowNanos) <= loads[second].cost(nowNanos) ? first : second;
   }
 }

@@ -21,7 +21,12 @@ final class Reads {
 
   private final WaymarkConfig config;
   private final LongSupplier nanoClock;
+
+  /** An instant that has just passed, for next to nothing. */
+  private final LongSupplier recently;
+
   private final RoutingListener listener;
+  private final boolean isTimedAlways;
   private final boolean isListenedTo;
   private final Unavailability unavailability;
   private final long deadlineNanos;
@@ -30,16 +35,19 @@ final class Reads {
   Reads(
       WaymarkConfig config,
       LongSupplier nanoClock,
+      LongSupplier recently,
       RoutingListener listener,
       Unavailability unavailability,
       @Nullable Hedging hedging) {
     this.config = config;
     this.nanoClock = nanoClock;
+    this.recently = recently;
     this.listener = listener;
     this.isListenedTo = !listener.equals(RoutingListener.none());
     this.unavailability = unavailability;
     this.deadlineNanos = config.calls().deadline().toNanos();
     this.hedging = hedging;
+    this.isTimedAlways = isListenedTo || hedging != null;
   }
 
   /** What becomes of a value that was read. */
@@ -56,12 +64,23 @@ final class Reads {
       Work<T, X> work,
       Answer<T, R> answer)
       throws X {
-    long startedAt = nanoClock.getAsLong();
+    if (isTimedAlways
+        || session != null
+        || !(consistency instanceof Consistency.Session)
+        || (ThreadLocalRandom.current().nextInt() & TIMED - 1) == 0) {
+      long startedAt = nanoClock.getAsLong();
+      return read(
+          shard, key, consistency, session, work, answer, startedAt, startedAt + deadlineNanos);
+    }
     return read(
-        shard, key, consistency, session, work, answer, startedAt, startedAt + deadlineNanos);
+        shard, key, consistency, null, work, answer, recently.getAsLong(), Lane.FROM_FIRST_SIGHT);
   }
 
-  /** Reads until an instant at the latest. */
+  /**
+   * Reads until an instant at the latest.
+   *
+   * @param startedAt a moment ago, if the read is due {@link Lane#FROM_FIRST_SIGHT}
+   */
   <T extends @Nullable Object, R extends @Nullable Object, X extends Exception> R read(
       LiveShard shard,
       long key,
@@ -89,7 +108,7 @@ final class Reads {
         attempts =
             attempts != null
                 ? attempts
-                : attempts(shard, key, consistency, session, startedAt, dueAt);
+                : attempts(shard, key, consistency, session, null, startedAt, dueAt);
         ReadAttempts.Ready ready = attempts.next();
         choice = ready.choice();
         lane = ready.lane();
@@ -104,7 +123,7 @@ final class Reads {
         if (race != null) {
           race.firstAnswered();
         }
-        if (session != null || isListenedTo || hedging != null || (random & TIMED - 1) == 0) {
+        if (dueAt != Lane.FROM_FIRST_SIGHT) {
           answered(shard, choice, session, startedAt);
         }
         return answer.of(value, choice.node(), choice.route());
@@ -119,7 +138,7 @@ final class Reads {
         attempts =
             attempts != null
                 ? attempts
-                : attempts(shard, key, consistency, session, startedAt, dueAt);
+                : attempts(shard, key, consistency, session, lane, startedAt, dueAt);
         if (!attempts.mayGoOnAfter(failure, choice, connection)) {
           throw failure;
         }
@@ -133,20 +152,25 @@ final class Reads {
     }
   }
 
+  /** Something is not as usual; a read that has not looked at the clock does so now. */
   private ReadAttempts attempts(
       LiveShard shard,
       long key,
       Consistency consistency,
       @Nullable Session session,
+      @Nullable Lane used,
       long startedAt,
       long dueAt) {
+    boolean isTimed = dueAt != Lane.FROM_FIRST_SIGHT;
+    long now = isTimed ? startedAt : nanoClock.getAsLong();
+    long began = isTimed || used == null ? now : used.beganAt(now);
     return new ReadAttempts(
         shard,
         key,
         consistency,
         session,
-        startedAt,
-        dueAt,
+        began,
+        isTimed ? dueAt : began + deadlineNanos,
         config,
         nanoClock,
         listener,

@@ -76,6 +76,11 @@ final class RecentWrites {
     return era;
   }
 
+  /** Whether this process has not written to the shard. */
+  boolean isEmpty() {
+    return newest == null;
+  }
+
   /**
    * Whether a node is known to show this process' last write to a key.
    *

@@ -23,6 +23,7 @@ final class Router {
   private final WaymarkConfig.Lag lag;
   private final long preferredNanos;
   private final long toleratedNanos;
+  private final boolean hasLimitsInBytes;
 
   /** A router for one shard, with one load for each of its nodes. */
   Router(RecentWrites writes, Balancer balancer, NodeLoad[] loads, WaymarkConfig.Lag lag) {
@@ -33,6 +34,7 @@ final class Router {
     this.lag = lag;
     this.preferredNanos = lag.preferred().toNanos();
     this.toleratedNanos = lag.tolerated().toNanos();
+    this.hasLimitsInBytes = lag.preferredBytes() != 0 || lag.toleratedBytes() != 0;
   }
 
   /**
@@ -140,6 +142,10 @@ final class Router {
     if (consistency instanceof Consistency.BoundedStaleness) {
       return view.replicas();
     }
+    if (!hasLimitsInBytes && (view.replicas() & ~view.current()) == 0) {
+      // Nearly always: none of them lags, whatever the time.
+      return view.replicas();
+    }
     long preferred = 0;
     long tolerated = 0;
     for (long left = view.replicas(); left != 0; left &= left - 1) {
@@ -171,6 +177,9 @@ final class Router {
       long key,
       long replicas,
       long nowNanos) {
+    if (session == null && consistency instanceof Consistency.Session && writes.isEmpty()) {
+      return replicas;
+    }
     long fresh = 0;
     for (long left = replicas; left != 0; left &= left - 1) {
       NodeView node = view.node(Long.numberOfTrailingZeros(left));

@@ -23,6 +23,9 @@ final class ShardView {
   /** The nodes that are up as replicas, one bit each. */
   private final long replicas;
 
+  /** Those of them that had everything known of the primary when last looked at. */
+  private final long current;
+
   private ShardView(String shard, NodeView[] nodes, @Nullable LogPosition startSoFar) {
     this.shard = shard;
     this.nodes = nodes;
@@ -31,9 +34,11 @@ final class ShardView {
     int least = startSoFar == null ? 0 : startSoFar.timeline();
     NodeView chief = null;
     long up = 0;
+    long upToDate = 0;
     for (NodeView node : nodes) {
       if (node.isUp(Role.REPLICA)) {
         up |= node.bit();
+        upToDate |= node.isCurrent() ? node.bit() : 0;
       } else if (node.isUp(Role.PRIMARY)
           && timeline(node) >= least
           && (chief == null || timeline(node) > timeline(chief))) {
@@ -41,6 +46,7 @@ final class ShardView {
       }
     }
     this.replicas = up;
+    this.current = upToDate;
     this.primary = chief;
     this.timelineStart = chief != null && timeline(chief) > least ? chief.position() : startSoFar;
   }
@@ -80,6 +86,11 @@ final class ShardView {
   /** The nodes that are up as replicas: bit i stands for node i. */
   long replicas() {
     return replicas;
+  }
+
+  /** The replicas that do not lag whatever the time: bit i stands for node i. */
+  long current() {
+    return current;
   }
 
   /** The node that takes writes, or null while none is known. */

@@ -94,7 +94,8 @@ public final class ShardedDatabase implements AutoCloseable {
         config.hedging().budget() == 0
             ? null
             : new Hedging(config.hedging(), nanoClock, listener, timer, fanOut);
-    this.reads = new Reads(config, nanoClock, listener, unavailability, hedging);
+    this.reads =
+        new Reads(config, nanoClock, watchdog::recentNanos, listener, unavailability, hedging);
     this.writes = new Writes(config, nanoClock, listener, unavailability);
     this.keys = new KeyAllocator(this, Placement.roundRobin());
   }

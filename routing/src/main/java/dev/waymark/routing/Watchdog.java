@@ -20,14 +20,18 @@ final class Watchdog implements AutoCloseable {
   private final List<NodePools> pools;
   private final LongSupplier nanoClock;
   private final Executor background;
+  private final long budgetNanos;
   private final long pauseNanos;
   private final Thread thread;
+  private volatile long recentNanos;
   private volatile boolean stopped;
 
   Watchdog(List<NodePools> pools, LongSupplier nanoClock, Executor background, Duration deadline) {
     this.pools = pools;
     this.nanoClock = nanoClock;
     this.background = background;
+    this.budgetNanos = deadline.toNanos();
+    this.recentNanos = nanoClock.getAsLong();
     this.pauseNanos =
         Math.max(1_000_000, Math.min(LONGEST_PAUSE.toNanos(), deadline.toNanos() / 20));
     this.thread = new Thread(this::watch, "waymark-deadlines");
@@ -38,11 +42,20 @@ final class Watchdog implements AutoCloseable {
     thread.start();
   }
 
+  /**
+   * An instant that has just passed: one round ago, or longer if the machine is so busy that this
+   * thread waits. For what need not be exact, where reading the clock would cost too much.
+   */
+  long recentNanos() {
+    return recentNanos;
+  }
+
   private void watch() {
     while (!stopped) {
       long now = nanoClock.getAsLong();
+      recentNanos = now;
       for (NodePools each : pools) {
-        each.endOverdue(now, GRACE.toNanos(), background);
+        each.endOverdue(now, budgetNanos, GRACE.toNanos(), background);
       }
       LockSupport.parkNanos(pauseNanos);
     }
