@@ -9,7 +9,12 @@ public enum Balancing {
   /** Each in turn. */
   ROUND_ROBIN("roundRobin"),
   /** The same key goes to the same node while that node may answer. */
-  RENDEZVOUS("rendezvous");
+  RENDEZVOUS("rendezvous"),
+  /**
+   * The same client goes to the same node while that node may answer. Who the client is, its
+   * session says; calls without one go by their key.
+   */
+  RENDEZVOUS_BY_CLIENT("rendezvousByClient");
 
   private final String setting;
 

@@ -183,7 +183,10 @@ final class ConfigValue {
     return Arrays.stream(Balancing.values())
         .filter(balancing -> balancing.setting().equals(text))
         .findFirst()
-        .orElseThrow(() -> refused("peakEwma, leastConnections, roundRobin or rendezvous"));
+        .orElseThrow(
+            () ->
+                refused(
+                    "peakEwma, leastConnections, roundRobin, rendezvous or rendezvousByClient"));
   }
 
   WaymarkConfig.WhenAllLag whenAllLag() {

@@ -14,11 +14,22 @@ interface Balancer {
    *
    * @param candidates bit i is set if node i may answer; never 0
    * @param loads one for each node of the shard, in the order of the shard map
-   * @param affinity what is kept together where that is wanted: the key
+   * @param affinity what is kept together where that is wanted: the key, or the client's hash
    * @param random 64 random bits
    * @return the number of a set bit of {@code candidates}
    */
   int choose(long candidates, NodeLoad[] loads, long affinity, long random, long nowNanos);
+
+  /** What a balancer keeps on one node, if it keeps anything together. */
+  enum Affinity {
+    KEY,
+    CLIENT
+  }
+
+  /** What {@link #choose} is to be given. */
+  default Affinity affinity() {
+    return Affinity.KEY;
+  }
 
   /** The balancer for a setting; each shard has its own. */
   static Balancer of(Balancing balancing) {
@@ -26,7 +37,8 @@ interface Balancer {
       case PEAK_EWMA -> new PeakEwmaBalancer();
       case LEAST_CONNECTIONS -> new LeastConnectionsBalancer();
       case ROUND_ROBIN -> new RoundRobinBalancer();
-      case RENDEZVOUS -> new RendezvousBalancer();
+      case RENDEZVOUS -> new RendezvousBalancer(Affinity.KEY);
+      case RENDEZVOUS_BY_CLIENT -> new RendezvousBalancer(Affinity.CLIENT);
     };
   }
 

@@ -1,13 +1,13 @@
 package dev.waymark.routing;
 
 /**
- * The same node for the same key: the one with the highest score of key and node. When a node goes,
- * only its own keys move (Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit
- * Rates", 1998); weights by the logarithmic method (Schindelhauer and Schomaker, 2005).
+ * The same node for the same key or client: the one with the highest score of that and node. When a
+ * node goes, only its own keys move (Thaler and Ravishankar, "Using Name-Based Mappings to Increase
+ * Hit Rates", 1998); weights by the logarithmic method (Schindelhauer and Schomaker, 2005).
  *
  * <p>Slow start makes a node's score smaller, so its keys come back to it one after the other.
  */
-final class RendezvousBalancer implements Balancer {
+record RendezvousBalancer(Affinity affinity) implements Balancer {
   @Override
   public int choose(long candidates, NodeLoad[] loads, long affinity, long random, long nowNanos) {
     int best = -1;

@@ -18,6 +18,7 @@ final class Router {
 
   private final RecentWrites writes;
   private final Balancer balancer;
+  private final boolean isByClient;
   private final NodeLoad[] loads;
   private final Balancer.Preference preference;
   private final WaymarkConfig.Lag lag;
@@ -29,6 +30,7 @@ final class Router {
   Router(RecentWrites writes, Balancer balancer, NodeLoad[] loads, WaymarkConfig.Lag lag) {
     this.writes = writes;
     this.balancer = balancer;
+    this.isByClient = balancer.affinity() == Balancer.Affinity.CLIENT;
     this.loads = loads.clone();
     this.preference = Balancer.Preference.of(loads);
     this.lag = lag;
@@ -60,7 +62,7 @@ final class Router {
     return pick(
         view,
         fresh(view, consistency, session, key, replicas, nowNanos),
-        key,
+        affinity(session, key),
         nowNanos,
         random,
         Reason.REPLICA_IS_FRESH);
@@ -90,7 +92,7 @@ final class Router {
         asked |= node.bit();
       }
     }
-    return pick(view, asked, key, nowNanos, random, Reason.REPLICA_WAS_ASKED);
+    return pick(view, asked, affinity(session, key), nowNanos, random, Reason.REPLICA_WAS_ASKED);
   }
 
   /** The primary in a replica's stead, or by the settings a replica that lags; null if neither. */
@@ -109,7 +111,7 @@ final class Router {
             ? pick(
                 view,
                 fresh(view, consistency, session, key, replicas, nowNanos),
-                key,
+                affinity(session, key),
                 nowNanos,
                 random,
                 Reason.REPLICA_LAGS)
@@ -128,13 +130,17 @@ final class Router {
     return primary == null ? lagging : primary;
   }
 
+  private long affinity(@Nullable Session session, long key) {
+    return isByClient && session != null ? session.affinity(key) : key;
+  }
+
   private @Nullable Choice pick(
-      ShardView view, long candidates, long key, long nowNanos, long random, Reason reason) {
+      ShardView view, long candidates, long affinity, long nowNanos, long random, Reason reason) {
     if (candidates == 0) {
       return null;
     }
     long narrowed = preference.narrow(candidates);
-    return view.node(balancer.choose(narrowed, loads, key, random, nowNanos)).choice(reason);
+    return view.node(balancer.choose(narrowed, loads, affinity, random, nowNanos)).choice(reason);
   }
 
   /** The replicas that the limits of lag let serve. A bounded read brings a limit of its own. */

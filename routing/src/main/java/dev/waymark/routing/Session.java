@@ -36,6 +36,9 @@ public final class Session {
   /** Replaced under this object's lock, by floors in {@link #seen} before a mark goes. */
   private volatile Mark[] marks;
 
+  /** Whom this session works for, hashed; 0 if nobody has said. */
+  private volatile long client;
+
   /** Read from a server, at a place that is not known yet. */
   private static final class Mark {
     private final ReadMark place;
@@ -87,6 +90,31 @@ public final class Session {
   /** What reads of this session see if the call says nothing else. */
   public Consistency consistency() {
     return consistency;
+  }
+
+  /**
+   * Says whom this session works for: with {@code reads.balancing: rendezvousByClient} its reads go
+   * to the same node as all others for this client, from any process, as long as that node may
+   * answer them. Otherwise it changes nothing.
+   *
+   * @param name the client's name, address or user; only its hash is kept, and it is no part of the
+   *     token
+   * @return this session
+   */
+  public Session servedFor(String name) {
+    // FNV-1a: the same in every process and release, as String.hashCode is, over 64 bits.
+    long hash = 0xCBF29CE484222325L;
+    for (int i = 0; i < name.length(); i++) {
+      hash = (hash ^ name.charAt(i)) * 0x100000001B3L;
+    }
+    client = hash == 0 ? 1 : hash;
+    return this;
+  }
+
+  /** What a balancer keeps together: the client, or the key if nobody has named one. */
+  long affinity(long key) {
+    long named = client;
+    return named == 0 ? key : named;
   }
 
   /**

@@ -4,13 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.waymark.Balancing;
+import dev.waymark.Consistency;
+import dev.waymark.Role;
+import dev.waymark.SessionToken;
+import dev.waymark.SessionTokenFormat;
+import dev.waymark.WaymarkConfig;
 import dev.waymark.routing.NodeLoad.Zone;
+import dev.waymark.routing.NodeView.Choice;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Objects;
 import java.util.PriorityQueue;
+import java.util.Set;
 import java.util.SplittableRandom;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -100,6 +110,56 @@ class BalancerTest {
       }
     }
     assertThat(moved / (double) READS).isCloseTo(0.25, within(0.02));
+  }
+
+  @Test
+  void rendezvousByClientKeepsAClientOnItsNodeWhateverTheKey() {
+    NodeLoad[] loads = loads(1, 1, 1);
+    Router router =
+        new Router(
+            new RecentWrites(),
+            Balancer.of(Balancing.RENDEZVOUS_BY_CLIENT),
+            loads,
+            WaymarkConfig.Lag.defaults());
+    ShardView view = Views.unseen(3);
+    for (int i = 0; i < 3; i++) {
+      view = Views.up(view, i, Role.REPLICA, Views.at(1, 10));
+    }
+    Set<Integer> nodesOfAll = new HashSet<>();
+    for (int client = 0; client < 30; client++) {
+      Set<Integer> nodes = new HashSet<>();
+      for (long key = 1; key <= 20; key++) {
+        // Another session each time, as in another process.
+        Session session = session().servedFor("client-" + client);
+        nodes.add(chosen(router, view, session, key));
+      }
+      assertThat(nodes).as("client %d", client).hasSize(1);
+      nodesOfAll.addAll(nodes);
+    }
+    assertThat(nodesOfAll).hasSize(3);
+
+    Set<Integer> nameless = new HashSet<>();
+    for (long key = 1; key <= 50; key++) {
+      int node = chosen(router, view, session(), key);
+      assertThat(chosen(router, view, null, key)).isEqualTo(node);
+      nameless.add(node);
+    }
+    assertThat(nameless).as("without a client's name it goes by key").hasSize(3);
+  }
+
+  private int chosen(Router router, ShardView view, @Nullable Session session, long key) {
+    Choice choice =
+        router.choose(view, Consistency.session(), session, key, 0, 1, random.nextLong());
+    return Objects.requireNonNull(choice).node().index();
+  }
+
+  private static Session session() {
+    return new Session(
+        new ThreadLocal<>(),
+        SessionTokenFormat.unsigned(),
+        Consistency.session(),
+        SessionToken.empty(),
+        () -> 1);
   }
 
   @Test
