@@ -5,7 +5,9 @@ import java.net.SocketTimeoutException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
+import java.sql.SQLWarning;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.util.PSQLWarning;
 
 /** Tells the failures of a node from the errors of a statement. */
 final class Failures {
@@ -79,6 +81,24 @@ final class Failures {
   static boolean isOfCommitAlone(SQLException failure) {
     String state = failure.getSQLState();
     return state != null && state.matches("(21|22|23|25|27|2D|40|44|P0)...");
+  }
+
+  /**
+   * Whether a commit was acknowledged before a synchronous replica had it. A server whose wait for
+   * one is cancelled, by us at the deadline or by an operator, answers COMMIT as if all were well,
+   * and only warns. The text is translated and the SQLSTATE common, so it is told by the place in
+   * the server's sources, which every answer carries ({@code SyncRepWaitForLSN} in {@code
+   * syncrep.c}).
+   */
+  static boolean isOfSynchronousReplication(@Nullable SQLWarning warning) {
+    for (SQLWarning each = warning; each != null; each = each.getNextWarning()) {
+      if (each instanceof PSQLWarning ofServer
+          && ofServer.getServerErrorMessage() != null
+          && "SyncRepWaitForLSN".equals(ofServer.getServerErrorMessage().getRoutine())) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /**

@@ -110,11 +110,22 @@ final class OpenTransaction implements Transaction {
     }
   }
 
-  /** Commits and returns a position at or after the commit. */
+  /**
+   * Commits and returns a position at or after the commit.
+   *
+   * @throws SQLException SQLSTATE 08007 if the commit is only the primary's: it lasts unless a
+   *     replica takes over that has not received it
+   */
   LogPosition commit() throws SQLException {
     refuseIfFailed();
     try (PreparedStatement statement = connection.prepareStatement(COMMIT)) {
       statement.execute();
+      if (Failures.isOfSynchronousReplication(statement.getWarnings())) {
+        throw new SQLException(
+            "it was committed there, but its wait for a synchronous replica was cut short, and a"
+                + " replica that is promoted now may not have it",
+            "08007");
+      }
       statement.getMoreResults();
       try (ResultSet answer = statement.getResultSet()) {
         answer.next();

@@ -189,7 +189,7 @@ final class Writes {
       sent = true;
       return transaction.commit();
     } catch (SQLException failure) {
-      if (Failures.isOfNode(failure) && !Failures.isTimeout(failure)) {
+      if (Failures.tookNodeAway(failure, writer.connection())) {
         shard.suspect(writer.primary(), failure);
       }
       if (sent && !Failures.isOfCommitAlone(failure)) {

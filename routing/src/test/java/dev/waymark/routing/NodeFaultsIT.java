@@ -18,6 +18,7 @@ import dev.waymark.Role;
 import dev.waymark.Route.Reason;
 import dev.waymark.RoutingListener;
 import dev.waymark.RoutingListener.Hedge;
+import dev.waymark.RoutingListener.Wait;
 import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.TransactionHook;
@@ -36,12 +37,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What holds while servers fail: one shard of a primary and two replicas, anew for each test. */
 class NodeFaultsIT {
@@ -439,6 +443,227 @@ class NodeFaultsIT {
                     database.nodes().stream().allMatch(node -> node.pools().reads().active() == 0));
       }
     }
+  }
+
+  @Test
+  void aCommitWhoseWaitForAReplicaWasCutShortIsNoSuccess() throws Exception {
+    PostgresServer primary = shard.primary();
+    primary.execute("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)'");
+    primary.execute("SELECT pg_reload_conf()");
+    await()
+        .until(
+            () ->
+                count(
+                        primary,
+                        "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'")
+                    == 2);
+    try (ShardedDatabase database =
+        ShardedDatabase.open(
+            Clusters.config(cluster)
+                .withCalls(
+                    new WaymarkConfig.Calls(Duration.ofSeconds(1), Consistency.session())))) {
+      database.write(7, connection -> save(connection, 7, "before"));
+      shard.replicas().forEach(PostgresServer::freeze);
+      try {
+        UnavailableException failure =
+            (UnavailableException)
+                catchThrowable(
+                    () -> database.write(7, connection -> save(connection, 7, "lonely")));
+
+        assertThat(failure.outcome()).isEqualTo(Outcome.UNKNOWN);
+        assertThat(failure)
+            .hasMessageContaining("its wait for a synchronous replica was cut short")
+            .hasMessageEndingWith(
+                "Whether the transaction was committed is unknown; look with strong consistency before repeating it.");
+        assertThat(count(primary, "SELECT count(*) FROM users WHERE name = 'lonely'")).isEqualTo(1);
+        assertThat(trouble(database, primary)).as("the primary is well").isNull();
+      } finally {
+        shard.replicas().forEach(PostgresServer::thaw);
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "up at the start: {0}")
+  @ValueSource(strings = {"", "0", "1", "2", "01", "02", "12", "012"})
+  void aDatabaseStartsWithAnySubsetOfItsNodesAndTakesInTheOthers(String up) throws Exception {
+    List<PostgresServer> servers =
+        List.of(shard.primary(), shard.replicas().get(0), shard.replicas().get(1));
+    for (int i = 0; i < servers.size(); i++) {
+      if (up.indexOf('0' + i) < 0) {
+        servers.get(i).kill();
+      }
+    }
+    try (ShardedDatabase database =
+        ShardedDatabase.open(
+            Clusters.config(cluster)
+                .withCalls(
+                    new WaymarkConfig.Calls(Duration.ofMillis(500), Consistency.session())))) {
+      if (up.isEmpty()) {
+        assertThat(catchThrowable(() -> database.read(7, c -> name(c, 7))))
+            .isInstanceOfSatisfying(
+                UnavailableException.class,
+                failure -> assertThat(failure.outcome()).isEqualTo(Outcome.NOT_SENT));
+      } else {
+        assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("first");
+      }
+      if (up.startsWith("0")) {
+        database.write(7, connection -> save(connection, 7, "second"));
+      } else {
+        assertThat(catchThrowable(() -> database.write(7, c -> save(c, 7, "second"))))
+            .isInstanceOfSatisfying(
+                UnavailableException.class,
+                failure -> assertThat(failure.outcome()).isEqualTo(Outcome.NOT_SENT));
+      }
+      for (PostgresServer server : servers) {
+        if (!server.isRunning()) {
+          server.start();
+        }
+      }
+      await().untilAsserted(() -> assertThat(database.nodes()).allMatch(NodeStatus::isUp));
+      database.write(7, connection -> save(connection, 7, "third"));
+      assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("third");
+    }
+  }
+
+  @Test
+  void thePrimaryTakesNoMoreReadsInItsReplicasSteadThanItMay() throws Exception {
+    WaymarkConfig.Lag lag = WaymarkConfig.Lag.defaults();
+    try (ShardedDatabase database =
+        ShardedDatabase.open(
+            Clusters.config(cluster)
+                .withCalls(new WaymarkConfig.Calls(Duration.ofSeconds(1), Consistency.session()))
+                .withLag(withPrimaryReads(lag, 1)))) {
+      shard.replicas().forEach(PostgresServer::pauseReplay);
+      database.write(7, connection -> save(connection, 7, "newer"));
+      CountDownLatch reading = new CountDownLatch(1);
+      CountDownLatch enough = new CountDownLatch(1);
+      Thread first =
+          new Thread(
+              () -> {
+                try {
+                  database.<Object, InterruptedException>read(
+                      7,
+                      connection -> {
+                        reading.countDown();
+                        enough.await();
+                        return "";
+                      });
+                } catch (InterruptedException ended) {
+                  Thread.currentThread().interrupt();
+                }
+              });
+      first.start();
+      reading.await();
+
+      UnavailableException refused =
+          (UnavailableException) catchThrowable(() -> database.read(7, c -> name(c, 7)));
+      assertThat(refused.outcome()).isEqualTo(Outcome.NOT_SENT);
+      assertThat(refused).hasMessageContaining("as many reads on its primary as lag.primaryReads");
+      // What must be answered by a primary is not in anybody's stead.
+      assertThat(database.<String, SQLException>read(7, Consistency.strong(), c -> name(c, 7)))
+          .isEqualTo("newer");
+
+      enough.countDown();
+      first.join();
+      assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("newer");
+    }
+  }
+
+  @Test
+  void aReadWaitsForAReplicaAsLongAsItIsAllowedAndThenAsksThePrimary() throws Exception {
+    Queue<Wait> waits = new ConcurrentLinkedQueue<>();
+    RoutingListener listener =
+        new RoutingListener() {
+          @Override
+          public void waited(String name, Wait reason, long nanos) {
+            waits.add(reason);
+          }
+        };
+    WaymarkConfig config =
+        Clusters.config(cluster)
+            .withReads(
+                new WaymarkConfig.Reads(
+                    Balancing.ROUND_ROBIN, "", Duration.ZERO, Duration.ofSeconds(5)));
+    try (ShardedDatabase database = ShardedDatabase.open(config, listener)) {
+      shard.replicas().forEach(PostgresServer::pauseReplay);
+      database.write(7, connection -> save(connection, 7, "newer"));
+      Thread resumes =
+          new Thread(
+              () -> {
+                await().until(() -> waits.contains(Wait.FRESH_REPLICA));
+                shard.replicas().forEach(PostgresServer::resumeReplay);
+              });
+      resumes.start();
+
+      PositionedRead<String> read =
+          database.<String, SQLException>readPositioned(7, c -> name(c, 7));
+      resumes.join();
+
+      assertThat(read.value()).isEqualTo("newer");
+      assertThat(read.route().role()).isEqualTo(Role.REPLICA);
+    }
+    try (ShardedDatabase hasty =
+        ShardedDatabase.open(
+            config.withReads(
+                new WaymarkConfig.Reads(
+                    Balancing.ROUND_ROBIN, "", Duration.ZERO, Duration.ofMillis(50))),
+            listener)) {
+      shard.replicas().forEach(PostgresServer::pauseReplay);
+      hasty.write(7, connection -> save(connection, 7, "newest"));
+
+      PositionedRead<String> read = hasty.<String, SQLException>readPositioned(7, c -> name(c, 7));
+
+      assertThat(read.value()).isEqualTo("newest");
+      assertThat(read.route().reason()).isEqualTo(Reason.NO_REPLICA_IS_FRESH);
+    }
+  }
+
+  @Test
+  void aCallWhoseServerHeedsNoCancelIsCutOff() throws Exception {
+    PostgresServer primary = shard.primary();
+    try (TcpProxy proxy = TcpProxy.to(primary.host(), primary.port());
+        ShardedDatabase database =
+            ShardedDatabase.open(
+                Clusters.config(
+                        cluster,
+                        server ->
+                            server == primary
+                                ? server.url().replace(":" + server.port(), ":" + proxy.port())
+                                : server.url())
+                    .withCalls(
+                        new WaymarkConfig.Calls(Duration.ofSeconds(1), Consistency.session())))) {
+      database.write(7, connection -> save(connection, 7, "before"));
+
+      // Neither the statement nor the cancel gets through, and no socket says that anything is
+      // wrong.
+      UnavailableException failure =
+          (UnavailableException)
+              catchThrowable(
+                  () ->
+                      database.write(
+                          7,
+                          connection -> {
+                            proxy.blackHole();
+                            return save(connection, 7, "lost");
+                          }));
+
+      assertThat(failure.outcome()).isEqualTo(Outcome.REJECTED);
+      proxy.heal();
+      await().until(() -> trouble(database, primary) == null);
+      database.write(7, connection -> save(connection, 7, "after"));
+      assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("after");
+    }
+  }
+
+  private static WaymarkConfig.Lag withPrimaryReads(WaymarkConfig.Lag lag, int primaryReads) {
+    return new WaymarkConfig.Lag(
+        lag.preferred(),
+        lag.tolerated(),
+        lag.preferredBytes(),
+        lag.toleratedBytes(),
+        lag.minimumServing(),
+        lag.whenAllLag(),
+        primaryReads);
   }
 
   @Test
