@@ -10,8 +10,10 @@ import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.Table;
 import dev.waymark.WaymarkConfig;
+import dev.waymark.routing.RoutingMetrics;
 import dev.waymark.routing.Session;
 import dev.waymark.routing.ShardedDatabase;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.sql.Connection;
@@ -46,6 +48,7 @@ public class RoutingBenchmark {
   private HikariDataSource lower;
   private HikariDataSource upper;
   private ShardedDatabase database;
+  private ShardedDatabase observed;
   private Session session;
 
   /** The key of each operation, and what the thread has used of the processor. */
@@ -103,6 +106,9 @@ public class RoutingBenchmark {
             List.of(new Table.Sharded("users", "id")));
     database = ShardedDatabase.open(WaymarkConfig.of(map, new Credentials("app", "")));
     session = database.newSession();
+    RoutingMetrics metrics = new RoutingMetrics(new SimpleMeterRegistry());
+    observed = ShardedDatabase.open(WaymarkConfig.of(map, new Credentials("app", "")), metrics);
+    metrics.watch(observed);
   }
 
   private static HikariDataSource pool(String url) {
@@ -117,6 +123,7 @@ public class RoutingBenchmark {
   @TearDown(Level.Trial)
   public void close() {
     database.close();
+    observed.close();
     lower.close();
     upper.close();
   }
@@ -144,6 +151,13 @@ public class RoutingBenchmark {
   public int waymarkKeyed(Calls calls) throws SQLException {
     long key = calls.next();
     return database.<Integer, SQLException>read(key, connection -> use(connection, key));
+  }
+
+  /** The same with everything counted and timed in a Micrometer registry. */
+  @Benchmark
+  public int waymarkObserved(Calls calls) throws SQLException {
+    long key = calls.next();
+    return observed.<Integer, SQLException>read(key, connection -> use(connection, key));
   }
 
   /** The same within a bound session, which must not go back in time either. */

@@ -66,7 +66,8 @@ final class Worker {
   }
 
   /** Arguments: number, operations, seed, guards, configuration file, file to record in. */
-  public static void main(String[] arguments) throws IOException, InterruptedException {
+  public static void main(String[] arguments)
+      throws IOException, InterruptedException, SQLException {
     int number = Integer.parseInt(arguments[0]);
     WaymarkConfig config = WaymarkConfig.load(Path.of(arguments[4]));
     try (ShardedDatabase database = ShardedDatabase.open(config);
@@ -76,9 +77,36 @@ final class Worker {
       Worker worker =
           new Worker(
               number, Guards.valueOf(arguments[3]), database, out, Long.parseLong(arguments[1]));
+      worker.requireSynchronousCommits();
       worker.run(Long.parseLong(arguments[2]));
     }
     System.out.println("done");
+  }
+
+  /**
+   * Refuses a run in which a lost write would be nobody's fault: the checker takes it for granted
+   * that an acknowledged write is on a replica.
+   */
+  private void requireSynchronousCommits() throws SQLException {
+    for (long key : firstKeys) {
+      String setting =
+          database.<String, SQLException>write(
+              key,
+              connection -> {
+                try (PreparedStatement ask =
+                        connection.prepareStatement(
+                            "SELECT current_setting('synchronous_commit') || ' '"
+                                + " || current_setting('synchronous_standby_names')");
+                    ResultSet answer = ask.executeQuery()) {
+                  answer.next();
+                  return answer.getString(1);
+                }
+              });
+      if (!setting.equals("on ANY 1 (*)")) {
+        throw new IllegalStateException(
+            "The workers' commits do not wait for a replica (" + setting + ")");
+      }
+    }
   }
 
   private void run(long seed) throws InterruptedException {

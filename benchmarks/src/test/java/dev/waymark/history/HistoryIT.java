@@ -9,13 +9,7 @@ import org.junit.jupiter.api.Test;
 
 /** The short version of the fault histories; the long one is {@code mvn -Phistory}. */
 class HistoryIT {
-  /**
-   * Without the killed primary: the long history shows that a few acknowledged writes are lost then
-   * although replication is synchronous (docs/histories.md, "What it has found"); until that is
-   * understood it would make this test fail now and then.
-   */
-  private static final Set<Fault> FAULTS =
-      EnumSet.complementOf(EnumSet.of(Fault.PRIMARY_KILLED_AND_REPLICA_PROMOTED));
+  private static final Set<Fault> FAULTS = EnumSet.allOf(Fault.class);
 
   @Test
   void noGuaranteeIsBrokenWhileNodesFail() throws Exception {

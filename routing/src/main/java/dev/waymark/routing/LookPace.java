@@ -2,6 +2,7 @@ package dev.waymark.routing;
 
 import dev.waymark.WaymarkConfig;
 import java.time.Duration;
+import java.util.SplittableRandom;
 
 /**
  * How long a monitor waits between two looks at its node. Looks keep reads free of round trips, but
@@ -14,6 +15,12 @@ record LookPace(WaymarkConfig.Monitor monitor) {
 
   /** By how much the budget may be exceeded while calls can do nothing but wait for news. */
   private static final int URGENCY = 10;
+
+  private static final Duration FIRST_PAUSE_BETWEEN_COUNTS = Duration.ofMillis(500);
+  private static final Duration LONGEST_PAUSE_BETWEEN_COUNTS = Duration.ofSeconds(10);
+
+  /** So many counts a second at one node by all processes: a count costs as much as ten looks. */
+  private static final int COUNTS_PER_SECOND = 20;
 
   /** How much news of the shard is wanted. */
   enum Demand {
@@ -37,6 +44,26 @@ record LookPace(WaymarkConfig.Monitor monitor) {
       case SOME -> Math.max(monitor.interval().toNanos(), share);
       case URGENT -> Math.max(monitor.interval().toNanos() / 2, share / URGENCY);
     };
+  }
+
+  /**
+   * How long a count of the watchers is good for: longer each time while it stays about the same,
+   * short again once it has changed, as processes of a service come and go together.
+   *
+   * @param before how many there were by the count before; 0 if this is the first
+   * @param lastPauseNanos how long that count was good for
+   */
+  long pauseBetweenCountsNanos(int before, int watchers, long lastPauseNanos) {
+    if (before == 0 || Math.abs(watchers - before) > before / 4) {
+      return FIRST_PAUSE_BETWEEN_COUNTS.toNanos();
+    }
+    long share = Math.multiplyExact((long) watchers, 1_000_000_000L) / COUNTS_PER_SECOND;
+    return Math.min(lastPauseNanos * 2, Math.max(LONGEST_PAUSE_BETWEEN_COUNTS.toNanos(), share));
+  }
+
+  /** A pause, shortened by up to a tenth: processes that started together do not look together. */
+  static long jittered(long pauseNanos, SplittableRandom random) {
+    return pauseNanos - random.nextLong(pauseNanos / 10 + 1);
   }
 
   /** The pause after a look that failed: longer each time, unless calls wait for the node. */

@@ -25,8 +25,6 @@ final class NodeMonitor implements AutoCloseable {
   private static final String COUNT_WATCHERS =
       "SELECT count(*) FROM pg_stat_activity WHERE application_name = '" + APPLICATION + "'";
 
-  private static final long COUNT_EVERY_NANOS = TimeUnit.SECONDS.toNanos(10);
-
   private final NodeView node;
   private final WaymarkConfig config;
   private final Observer observer;
@@ -42,7 +40,12 @@ final class NodeMonitor implements AutoCloseable {
   private volatile boolean stopped;
   private @Nullable Connection connection;
   private int watchers = 1;
-  private long countedAtNanos;
+
+  /** How many there were by the last count on this connection; 0 before the first. */
+  private int counted;
+
+  private long countDueAtNanos;
+  private long pauseBetweenCountsNanos;
 
   /** Told what the monitor sees, on the monitor's thread. */
   interface Observer {
@@ -91,9 +94,7 @@ final class NodeMonitor implements AutoCloseable {
             up
                 ? pace.pauseNanos(demand, watchers)
                 : pace.pauseAfterFailureNanos(demand, watchers, pause);
-        // Up to a tenth less: processes that started together do not look together for ever.
-        long early = jitter.nextLong(pause / 10 + 1);
-        if (wishes.tryAcquire(pause - early, TimeUnit.NANOSECONDS)) {
+        if (wishes.tryAcquire(LookPace.jittered(pause, jitter), TimeUnit.NANOSECONDS)) {
           wishes.drainPermits();
         }
       }
@@ -109,12 +110,16 @@ final class NodeMonitor implements AutoCloseable {
       Connection open = connection;
       if (open == null) {
         connection = open = connect();
-        countedAtNanos = nanoClock.getAsLong() - COUNT_EVERY_NANOS;
+        counted = 0;
+        countDueAtNanos = nanoClock.getAsLong();
       }
       observer.sawUp(node.index(), Look.at(open, nanoClock));
-      if (nanoClock.getAsLong() - countedAtNanos >= COUNT_EVERY_NANOS) {
+      if (nanoClock.getAsLong() - countDueAtNanos >= 0) {
         watchers = countWatchers(open);
-        countedAtNanos = nanoClock.getAsLong();
+        pauseBetweenCountsNanos =
+            pace.pauseBetweenCountsNanos(counted, watchers, pauseBetweenCountsNanos);
+        counted = watchers;
+        countDueAtNanos = nanoClock.getAsLong() + pauseBetweenCountsNanos;
       }
       return true;
     } catch (SQLException failure) {
