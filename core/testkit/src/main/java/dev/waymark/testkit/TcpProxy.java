@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,16 +37,20 @@ public final class TcpProxy implements AutoCloseable {
   private final int port;
   private final Set<Link> links = ConcurrentHashMap.newKeySet();
 
-  /** Guards every fault below; pumps wait on it, so that healing and closing wake them at once. */
+  /** Guards the listener; taken before a link where both are. */
   private final Object faults = new Object();
 
   private @Nullable Listener listener;
-  private boolean closed;
-  private boolean holding;
-  private long latencyNanos;
-  private long bytesPerSecond;
-  private long answerBudget = -1;
-  private byte @Nullable [] fatalAnswer;
+
+  // Set first, then every link is woken, whose threads look at these holding the link: so none
+  // sleeps
+  // through a change, and a chunk wakes only its own link.
+  private volatile boolean closed;
+  private volatile boolean holding;
+  private volatile long latencyNanos;
+  private volatile long bytesPerSecond;
+  private volatile @Nullable Budget answerBudget;
+  private final AtomicReference<byte @Nullable []> fatalAnswer = new AtomicReference<>();
 
   private TcpProxy(InetSocketAddress target) throws IOException {
     this.target = target;
@@ -122,11 +127,7 @@ public final class TcpProxy implements AutoCloseable {
     if (bytes < 0) {
       throw new IllegalArgumentException("Cutting after " + bytes + " bytes is not possible");
     }
-    change(
-        () -> {
-          answerBudget = bytes;
-          links.forEach(link -> link.answerBytes = 0);
-        });
+    change(() -> answerBudget = new Budget(bytes));
   }
 
   /**
@@ -139,7 +140,7 @@ public final class TcpProxy implements AutoCloseable {
     if (ascii.isEmpty()) {
       throw new IllegalArgumentException("Every answer contains the empty text");
     }
-    change(() -> fatalAnswer = ascii.getBytes(StandardCharsets.US_ASCII));
+    change(() -> fatalAnswer.set(ascii.getBytes(StandardCharsets.US_ASCII)));
   }
 
   /**
@@ -152,9 +153,8 @@ public final class TcpProxy implements AutoCloseable {
       holding = false;
       latencyNanos = 0;
       bytesPerSecond = 0;
-      answerBudget = -1;
-      fatalAnswer = null;
-      faults.notifyAll();
+      answerBudget = null;
+      fatalAnswer.set(null);
       if (listener == null && !closed) {
         try {
           listen(new ServerSocket(port, 50, Address.loopback()));
@@ -163,6 +163,7 @@ public final class TcpProxy implements AutoCloseable {
         }
       }
     }
+    links.forEach(Link::wake);
   }
 
   /** Resets every connection and gives the port back. Closing again does nothing. */
@@ -173,7 +174,6 @@ public final class TcpProxy implements AutoCloseable {
       closed = true;
       open = listener;
       listener = null;
-      faults.notifyAll();
     }
     end(open);
     links.forEach(Link::reset);
@@ -185,10 +185,8 @@ public final class TcpProxy implements AutoCloseable {
   }
 
   private void change(Runnable fault) {
-    synchronized (faults) {
-      fault.run();
-      faults.notifyAll();
-    }
+    fault.run();
+    links.forEach(Link::wake);
   }
 
   private record Listener(ServerSocket socket, Thread acceptor) {}
@@ -242,23 +240,13 @@ public final class TcpProxy implements AutoCloseable {
 
   /** Waits out a black hole. */
   private void awaitFlow(Link link) throws IOException {
-    synchronized (faults) {
+    synchronized (link) {
       while (holding && !closed && !link.ended) {
-        waitForChange(0);
+        link.waitForChange(0);
       }
       if (closed || link.ended) {
         throw new IOException("cut");
       }
-    }
-  }
-
-  /** The caller holds {@link #faults}, asks again afterwards, and so may be woken for nothing. */
-  @SuppressWarnings("WaitNotInLoop") // The loops are the callers', each with its own question.
-  private void waitForChange(long millis) {
-    try {
-      faults.wait(millis);
-    } catch (InterruptedException e) {
-      throw Waiting.interrupted(e);
     }
   }
 
@@ -283,8 +271,10 @@ public final class TcpProxy implements AutoCloseable {
     private final Socket server;
     private volatile boolean ended;
 
-    /** Answers passed on since {@link #cutAnswersAfter}; guarded by {@link #faults}. */
+    /** Answers passed on under {@link #budget}; for the one thread that writes them. */
     private long answerBytes;
+
+    private @Nullable Budget budget;
 
     Link(Socket client, Socket server) {
       this.client = client;
@@ -308,7 +298,30 @@ public final class TcpProxy implements AutoCloseable {
         }
         closeQuietly(socket);
       }
-      change(() -> {});
+      wake();
+    }
+
+    synchronized void wake() {
+      notifyAll();
+    }
+
+    /** The caller holds this link, asks again afterwards, and so may be woken for nothing. */
+    @SuppressWarnings("WaitNotInLoop") // The loops are the callers', each with its own question.
+    void waitForChange(long millis) {
+      try {
+        wait(millis);
+      } catch (InterruptedException e) {
+        throw Waiting.interrupted(e);
+      }
+    }
+  }
+
+  /** How many bytes of answers may pass; each one that is set is another. */
+  private static final class Budget {
+    private final long bytes;
+
+    Budget(long bytes) {
+      this.bytes = bytes;
     }
   }
 
@@ -369,13 +382,13 @@ public final class TcpProxy implements AutoCloseable {
       for (int count = in.read(buffer); ; count = in.read(buffer)) {
         byte[] bytes = new byte[Math.max(0, count)];
         System.arraycopy(buffer, 0, bytes, 0, bytes.length);
-        synchronized (faults) {
+        synchronized (link) {
           while (held.size() >= HELD_CHUNKS && !link.ended) {
-            waitForChange(0);
+            link.waitForChange(0);
           }
           long delay = direction == Direction.ANSWERS ? latencyNanos : 0;
           held.add(new Chunk(bytes, System.nanoTime() + delay));
-          faults.notifyAll();
+          link.wake();
         }
         if (count < 0) {
           return;
@@ -409,23 +422,25 @@ public final class TcpProxy implements AutoCloseable {
 
     /** The next chunk that is due, while no black hole holds it. */
     private byte[] next() throws IOException {
-      synchronized (faults) {
+      synchronized (link) {
         while (true) {
           if (link.ended || closed) {
             throw new IOException("cut");
           }
           Chunk first = held.peek();
           if (first == null || holding) {
-            waitForChange(0);
+            link.waitForChange(0);
             continue;
           }
           long early = first.dueNanos - System.nanoTime();
           if (early > 0 && latencyNanos > 0) {
-            waitForChange(early / 1_000_000 + 1);
+            link.waitForChange(early / 1_000_000 + 1);
             continue;
           }
           held.remove();
-          faults.notifyAll();
+          if (held.size() == HELD_CHUNKS - 1) {
+            link.wake();
+          }
           return first.bytes;
         }
       }
@@ -433,10 +448,7 @@ public final class TcpProxy implements AutoCloseable {
 
     private void writeWithin(OutputStream out, byte[] bytes) throws IOException {
       for (int sent = 0; sent < bytes.length; ) {
-        long limit;
-        synchronized (faults) {
-          limit = bytesPerSecond;
-        }
+        long limit = bytesPerSecond;
         // Slices of a twentieth of a second: slow, but not in bursts.
         long slice = limit == 0 ? bytes.length : Math.max(1, limit / 20);
         int length = (int) Math.min(bytes.length - sent, slice);
@@ -452,45 +464,46 @@ public final class TcpProxy implements AutoCloseable {
     /** Ends early when the limit is lifted or the connection cut. */
     private void pauseFor(long nanos) throws IOException {
       long end = System.nanoTime() + nanos;
-      synchronized (faults) {
+      synchronized (link) {
         for (long left = nanos; left > 0 && bytesPerSecond > 0; left = end - System.nanoTime()) {
           if (link.ended) {
             throw new IOException("cut");
           }
-          waitForChange(left / 1_000_000 + 1);
+          link.waitForChange(left / 1_000_000 + 1);
         }
       }
     }
 
     private int allowance(int length) {
-      synchronized (faults) {
-        if (answerBudget < 0) {
-          return length;
-        }
-        int allowed = (int) Math.min(length, answerBudget - link.answerBytes);
-        link.answerBytes += allowed;
-        return allowed;
+      Budget now = answerBudget;
+      if (now != link.budget) {
+        // Set anew: it counts from here.
+        link.budget = now;
+        link.answerBytes = 0;
       }
+      if (now == null) {
+        return length;
+      }
+      int allowed = (int) Math.min(length, now.bytes - link.answerBytes);
+      link.answerBytes += allowed;
+      return allowed;
     }
 
     private boolean isFatal(byte[] bytes) {
-      synchronized (faults) {
-        byte[] text = fatalAnswer;
-        if (text == null) {
-          seen = new byte[0];
-          return false;
-        }
-        byte[] window = new byte[seen.length + bytes.length];
-        System.arraycopy(seen, 0, window, 0, seen.length);
-        System.arraycopy(bytes, 0, window, seen.length, bytes.length);
-        if (indexOf(window, text) >= 0) {
-          fatalAnswer = null;
-          return true;
-        }
-        int keep = Math.min(window.length, text.length - 1);
-        seen = Arrays.copyOfRange(window, window.length - keep, window.length);
+      byte[] text = fatalAnswer.get();
+      if (text == null) {
+        seen = new byte[0];
         return false;
       }
+      byte[] window = new byte[seen.length + bytes.length];
+      System.arraycopy(seen, 0, window, 0, seen.length);
+      System.arraycopy(bytes, 0, window, seen.length, bytes.length);
+      if (indexOf(window, text) >= 0 && fatalAnswer.compareAndSet(text, null)) {
+        return true;
+      }
+      int keep = Math.min(window.length, text.length - 1);
+      seen = Arrays.copyOfRange(window, window.length - keep, window.length);
+      return false;
     }
   }
 
