@@ -15,6 +15,8 @@ public interface RoutingListener {
     FRESH_REPLICA,
     /** That the shard has a primary, or a free connection to it. */
     PRIMARY,
+    /** That the primary shows a commit which a replica has shown to the session already. */
+    VISIBLE_ON_PRIMARY,
     /** That any node may answer a read. */
     NODE
   }

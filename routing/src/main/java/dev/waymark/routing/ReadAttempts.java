@@ -14,6 +14,7 @@ import java.sql.SQLException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,11 @@ final class ReadAttempts {
 
   /** How long a replica is left alone between two questions of a read that waits for it. */
   private static final long ASK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+
+  /** Between two questions whether a primary shows a commit: most take less than the first. */
+  private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MICROSECONDS.toNanos(250);
+
+  private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   private static final long LONGEST_WAIT_FOR_PERMIT_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
@@ -181,6 +187,9 @@ final class ReadAttempts {
       lane = shard.pools(node).reads().take(dueAt);
       Connection connection = lane.open(dueAt);
       if (isStillThere(shard, node)) {
+        if (session != null && PrimaryVisibility.isInDoubt(node, session)) {
+          awaitVisibility(new PrimaryVisibility(shard, node, connection, session, nanoClock));
+        }
         return new Ready(choice, lane, connection);
       }
       lane.close();
@@ -201,6 +210,27 @@ final class ReadAttempts {
         lane.close();
       }
       throw failure;
+    }
+  }
+
+  /** Waits until the primary shows what the session has read from replicas, or the call is due. */
+  private void awaitVisibility(PrimaryVisibility visibility) throws SQLException {
+    long began = nanoClock.getAsLong();
+    long pause = SHORTEST_PAUSE_NANOS;
+    while (!visibility.isReached(dueAt)) {
+      LockSupport.parkNanos(pause);
+      pause = Math.min(pause * 2, LONGEST_PAUSE_NANOS);
+      long now = nanoClock.getAsLong();
+      if (now - dueAt >= 0 || Thread.currentThread().isInterrupted()) {
+        listener.waited(shard.name(), Wait.VISIBLE_ON_PRIMARY, now - began);
+        throw unavailable(
+            "a primary that does not yet show what this session has read from a replica (commits"
+                + " there wait for a synchronous replica)",
+            lastFailure);
+      }
+    }
+    if (pause > SHORTEST_PAUSE_NANOS) {
+      listener.waited(shard.name(), Wait.VISIBLE_ON_PRIMARY, nanoClock.getAsLong() - began);
     }
   }
 

@@ -98,6 +98,9 @@ final class Reads {
     }
     long random = ThreadLocalRandom.current().nextLong();
     Choice choice = shard.router().choose(view, consistency, session, key, 0, startedAt, random);
+    if (choice != null && session != null && PrimaryVisibility.isInDoubt(choice.node(), session)) {
+      choice = null;
+    }
     Lane lane = choice == null ? null : shard.pools(choice.node()).reads().tryTake();
     Connection connection =
         choice == null || lane == null ? null : open(shard, choice, lane, dueAt);

@@ -3,6 +3,7 @@ package dev.waymark.routing;
 import dev.waymark.Consistency;
 import dev.waymark.LogPosition;
 import dev.waymark.ReadMark;
+import dev.waymark.Role;
 import dev.waymark.SessionToken;
 import dev.waymark.SessionTokenFormat;
 import java.util.Arrays;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Session {
   private static final Mark[] NO_MARKS = {};
+  private static final Elsewhere[] NOWHERE = {};
 
   private final ThreadLocal<@Nullable Session> current;
   private final SessionTokenFormat format;
@@ -35,6 +37,9 @@ public final class Session {
 
   /** Replaced under this object's lock, by floors in {@link #seen} before a mark goes. */
   private volatile Mark[] marks;
+
+  /** Replaced under this object's lock; one for each shard read from a replica of. */
+  private volatile Elsewhere[] elsewhere;
 
   /** Whom this session works for, hashed; 0 if nobody has said. */
   private volatile long client;
@@ -58,6 +63,24 @@ public final class Session {
     }
   }
 
+  /** What was read from replicas of one shard, which its primary may be about to show. */
+  private static final class Elsewhere {
+    private final long systemId;
+
+    /** When the last answer from a replica had come. Written under the session's lock. */
+    private volatile long readAtNanos;
+
+    /** The primary shows all that had been read by then. Written under the session's lock. */
+    private volatile long confirmedAtNanos;
+
+    private volatile boolean isConfirmed;
+
+    Elsewhere(long systemId, long readAtNanos) {
+      this.systemId = systemId;
+      this.readAtNanos = readAtNanos;
+    }
+  }
+
   Session(
       ThreadLocal<@Nullable Session> current,
       SessionTokenFormat format,
@@ -70,6 +93,7 @@ public final class Session {
     this.nanoClock = nanoClock;
     this.seen = SessionToken.empty();
     this.marks = NO_MARKS;
+    this.elsewhere = NOWHERE;
     join(seen);
   }
 
@@ -163,13 +187,16 @@ public final class Session {
     for (LogPosition position : other.positions()) {
       joined = joined.advancedTo(position);
     }
+    // Whenever that was read, it was before now.
+    long now = nanoClock.getAsLong();
     for (LogPosition position : other.reads()) {
       joined = joined.readUpTo(position);
+      readElsewhere(position.systemId(), now);
     }
     seen = joined;
     for (ReadMark mark : other.marks()) {
-      // Whenever that was, it was before now.
-      mark(mark, nanoClock.getAsLong());
+      mark(mark, now);
+      readElsewhere(mark.systemId(), now);
     }
   }
 
@@ -183,6 +210,9 @@ public final class Session {
     if (position == null) {
       return;
     }
+    if (!node.isUp(Role.PRIMARY)) {
+      readElsewhere(position.systemId(), nowNanos);
+    }
     for (Mark mark : marks) {
       if (mark.isOf(position, node.seen().server())) {
         mark.readAtNanos = nowNanos;
@@ -190,6 +220,43 @@ public final class Session {
       }
     }
     mark(new ReadMark(position.systemId(), position.timeline(), node.seen().server()), nowNanos);
+  }
+
+  /** The caller holds this object's lock. */
+  private void readElsewhere(long systemId, long nowNanos) {
+    for (Elsewhere each : elsewhere) {
+      if (each.systemId == systemId) {
+        each.readAtNanos = nowNanos;
+        return;
+      }
+    }
+    Elsewhere[] more = Arrays.copyOf(elsewhere, elsewhere.length + 1);
+    more[elsewhere.length] = new Elsewhere(systemId, nowNanos);
+    elsewhere = more;
+  }
+
+  /**
+   * Whether the primary of a shard may not yet show something that this session has read from a
+   * replica: see {@link PrimaryVisibility}.
+   */
+  boolean isAheadOfPrimary(long systemId) {
+    for (Elsewhere each : elsewhere) {
+      if (each.systemId == systemId) {
+        return !each.isConfirmed || each.readAtNanos - each.confirmedAtNanos > 0;
+      }
+    }
+    return false;
+  }
+
+  /** The primary shows all that this session had read from replicas by an instant. */
+  synchronized void shownByPrimary(long systemId, long nowNanos) {
+    for (Elsewhere each : elsewhere) {
+      if (each.systemId == systemId
+          && (!each.isConfirmed || nowNanos - each.confirmedAtNanos > 0)) {
+        each.confirmedAtNanos = nowNanos;
+        each.isConfirmed = true;
+      }
+    }
   }
 
   private void mark(ReadMark place, long readAtNanos) {

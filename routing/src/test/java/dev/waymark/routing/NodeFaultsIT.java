@@ -31,6 +31,7 @@ import dev.waymark.testkit.TestCluster;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -479,6 +480,80 @@ class NodeFaultsIT {
         assertThat(trouble(database, primary)).as("the primary is well").isNull();
       } finally {
         shard.replicas().forEach(PostgresServer::thaw);
+      }
+    }
+  }
+
+  @Test
+  void aSessionThatHasSeenACommitOnAReplicaSeesItOnThePrimaryToo() throws Exception {
+    PostgresServer primary = shard.primary();
+    PostgresServer shows = shard.replicas().get(0);
+    PostgresServer hangs = shard.replicas().get(1);
+    primary.execute("ALTER SYSTEM SET synchronous_standby_names = 'FIRST 2 (*)'");
+    primary.execute("SELECT pg_reload_conf()");
+    await()
+        .until(
+            () ->
+                count(primary, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
+                    == 2);
+    Queue<Wait> waits = new ConcurrentLinkedQueue<>();
+    RoutingListener listener =
+        new RoutingListener() {
+          @Override
+          public void waited(String name, Wait reason, long nanos) {
+            waits.add(reason);
+          }
+        };
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster), listener);
+        Connection longTransaction = primary.connect()) {
+      database.write(8, connection -> save(connection, 8, "other"));
+      // Nobody has seen what it does: no read may wait for it.
+      longTransaction.setAutoCommit(false);
+      longTransaction.createStatement().execute("UPDATE users SET name = 'mine' WHERE id = 8");
+      hangs.freeze();
+      Thread writer =
+          new Thread(
+              () -> {
+                try {
+                  database.write(7, connection -> save(connection, 7, "second"));
+                } catch (SQLException failure) {
+                  throw new IllegalStateException(failure);
+                }
+              });
+      writer.start();
+      // The commit is on the replica, and its writer waits for the other one.
+      await().until(() -> count(shows, "SELECT count(*) FROM users WHERE name = 'second'") == 1);
+      assertThat(count(primary, "SELECT count(*) FROM users WHERE name = 'second'")).isZero();
+
+      Session session = database.newSession();
+      try (Session.Binding bound = session.bind()) {
+        // Here, because the session is bound to this thread.
+        await()
+            .pollInSameThread()
+            .until(() -> "second".equals(database.<String, SQLException>read(7, c -> name(c, 7))));
+        Thread thaws =
+            new Thread(
+                () -> {
+                  String asked =
+                      "SELECT count(*) FROM pg_stat_activity WHERE usename = '"
+                          + primary.user()
+                          + "' AND query LIKE 'SELECT transactionid%'";
+                  await().until(() -> count(primary, asked) > 0);
+                  hangs.thaw();
+                });
+        thaws.start();
+
+        assertThat(database.<String, SQLException>read(7, Consistency.strong(), c -> name(c, 7)))
+            .isEqualTo("second");
+        thaws.join();
+        assertThat(waits).contains(Wait.VISIBLE_ON_PRIMARY);
+      }
+      writer.join();
+
+      Session resumed = database.resumeSession(session.token());
+      try (Session.Binding bound = resumed.bind()) {
+        assertThat(database.<String, SQLException>read(8, Consistency.strong(), c -> name(c, 8)))
+            .isEqualTo("other");
       }
     }
   }
