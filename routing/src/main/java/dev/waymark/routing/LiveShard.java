@@ -87,7 +87,7 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
               shard.nodes().get(i),
               config,
               nanoClock,
-              look -> sawUp(index, look),
+              look -> connected(index, look),
               () -> view().node(index).isUp());
       pools[i] = own;
       loads[i] = NodeLoad.of(shard.nodes().get(i), config.reads(), own::readsInFlight);
@@ -245,15 +245,33 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
     state.update(view -> updated(view, index, look));
   }
 
+  /**
+   * Learns from a new connection's look.
+   *
+   * @throws SQLException if the server is no node of this shard: nothing may be done there
+   */
+  private void connected(int index, Look look) throws SQLException {
+    sawUp(index, look);
+    String foreign = foreign(look.position().systemId());
+    if (foreign != null) {
+      throw new SQLException(shard.nodes().get(index) + " must not be used: " + foreign, "08004");
+    }
+  }
+
   private ShardView updated(ShardView view, int index, Look look) {
     NodeView before = view.node(index);
     NodeView.Observed known = before.seen();
     LogPosition was = known.position();
-    LogPosition position = look.position();
+    boolean isSameStart = was != null && look.server() == known.server();
+    LogPosition position = onKnownTimeline(look, isSameStart ? was : null);
     boolean overlaps = was != null && look.askedAtNanos() - known.answeredAtNanos() < 0;
     boolean isForward = was == null || position.timeline() > was.timeline() || position.covers(was);
     if (overlaps && before.isUp() && (!isForward || look.role() != before.role())) {
       // Asked before the answer that is known already, and told of an earlier moment.
+      return view;
+    }
+    if (overlaps && look.server() < known.server()) {
+      // Told by a server that has been started anew since.
       return view;
     }
     // A standby that crashed comes back at an earlier place.
@@ -294,6 +312,21 @@ final class LiveShard implements NodeMonitor.Observer, AutoCloseable {
     }
     tellChange(view, before, after, now);
     return after;
+  }
+
+  /**
+   * A look's position. A replica whose stream has ended may know only the timeline of its last
+   * checkpoint; but while it has not been started anew, it has not gone back to that.
+   */
+  private static LogPosition onKnownTimeline(Look look, @Nullable LogPosition was) {
+    LogPosition position = look.position();
+    return was != null
+            && look.role() == Role.REPLICA
+            && position.systemId() == was.systemId()
+            && position.timeline() < was.timeline()
+            && Long.compareUnsigned(position.lsn(), was.lsn()) >= 0
+        ? new LogPosition(position.systemId(), was.timeline(), position.lsn())
+        : position;
   }
 
   /** Why a server with this system identifier cannot be a node of this shard; null if it can. */

@@ -22,8 +22,9 @@ import java.util.function.LongSupplier;
 record Look(Role role, LogPosition position, long server, long askedAtNanos, long answeredAtNanos) {
   /**
    * The timeline of a primary is the first part of its current log file's name. A replica's is that
-   * of the stream it receives (null without the pg_monitor role) or of its last checkpoint,
-   * whichever is later: it streams only from a timeline that contains all it has replayed.
+   * of the stream it receives (null without the pg_monitor role, or while there is none), of its
+   * last checkpoint, or of what it has written of the log's changes, whichever is latest: it
+   * streams only from a timeline that contains all it has replayed.
    */
   private static final String QUESTION =
       """
@@ -32,12 +33,14 @@ record Look(Role role, LogPosition position, long server, long askedAtNanos, lon
                   ELSE (SELECT lsn FROM (%1$s) AS log) END,
              CASE WHEN recovering
                   THEN greatest(checkpoint.timeline_id,
+                                recovery.min_recovery_end_timeline,
                                 (SELECT received_tli FROM pg_stat_wal_receiver))
                   ELSE ('x' || (SELECT timeline FROM (%1$s) AS log))::bit(32)::int END,
              system.system_identifier,
              (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
       FROM pg_is_in_recovery() AS recovering,
            pg_control_checkpoint() AS checkpoint,
+           pg_control_recovery() AS recovery,
            pg_control_system() AS system
       """
           .formatted(EndOfLog.SELECT);

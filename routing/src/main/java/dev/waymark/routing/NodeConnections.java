@@ -30,7 +30,10 @@ final class NodeConnections implements javax.sql.DataSource {
 
   /** Told what a new connection's node said. */
   interface Observer {
-    void saw(Look look);
+    /**
+     * @throws SQLException if the connection must not be used
+     */
+    void saw(Look look) throws SQLException;
   }
 
   private final Node node;

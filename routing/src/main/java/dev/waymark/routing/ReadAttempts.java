@@ -186,7 +186,8 @@ final class ReadAttempts {
     try {
       lane = shard.pools(node).reads().take(dueAt);
       Connection connection = lane.open(dueAt);
-      if (isStillThere(shard, node)) {
+      if (isStillThere(shard, node)
+          && Reads.isStillYoungEnough(shard, node, consistency, nanoClock)) {
         if (session != null && PrimaryVisibility.isInDoubt(node, session)) {
           awaitVisibility(new PrimaryVisibility(shard, node, connection, session, nanoClock));
         }
@@ -315,9 +316,17 @@ final class ReadAttempts {
     return unavailability.of(shard, what, outcome, key, nanoClock.getAsLong() - startedAt, cause);
   }
 
-  /** Whether what was known of a node when it was chosen still holds of the server behind it. */
+  /**
+   * Whether what was known of a node when it was chosen still holds of the server behind it: that
+   * it is the same start of the same server in the same role, and has not been seen at an earlier
+   * place.
+   */
   static boolean isStillThere(LiveShard shard, NodeView chosen) {
-    return shard.view().node(chosen.index()).seen().rewinds() == chosen.seen().rewinds();
+    NodeView.Observed now = shard.view().node(chosen.index()).seen();
+    NodeView.Observed then = chosen.seen();
+    return now.rewinds() == then.rewinds()
+        && now.server() == then.server()
+        && (now.role() == then.role() || now.role() == null);
   }
 
   /** A connection was not to be had: is it the node, or is its pool just busy? */

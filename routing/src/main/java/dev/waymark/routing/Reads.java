@@ -1,6 +1,7 @@
 package dev.waymark.routing;
 
 import dev.waymark.Consistency;
+import dev.waymark.Role;
 import dev.waymark.Route;
 import dev.waymark.RoutingListener;
 import dev.waymark.WaymarkConfig;
@@ -103,7 +104,7 @@ final class Reads {
     }
     Lane lane = choice == null ? null : shard.pools(choice.node()).reads().tryTake();
     Connection connection =
-        choice == null || lane == null ? null : open(shard, choice, lane, dueAt);
+        choice == null || lane == null ? null : open(shard, choice, lane, consistency, dueAt);
     ReadAttempts attempts = null;
     while (true) {
       if (choice == null || lane == null || connection == null) {
@@ -131,6 +132,10 @@ final class Reads {
         }
         return answer.of(value, choice.node(), choice.route());
       } catch (Throwable failure) {
+        if (session != null) {
+          // The work may have read something, and told it to somebody, before it failed.
+          session.read(choice.node(), nanoClock.getAsLong());
+        }
         if (race != null) {
           Hedging.Won<T> won = race.afterFailure();
           if (won != null) {
@@ -183,10 +188,12 @@ final class Reads {
   /**
    * Null, and the lane is free again, if there is no connection, or the node is not what it was.
    */
-  private static @Nullable Connection open(LiveShard shard, Choice choice, Lane lane, long dueAt) {
+  private @Nullable Connection open(
+      LiveShard shard, Choice choice, Lane lane, Consistency consistency, long dueAt) {
     try {
       Connection connection = lane.open(dueAt);
-      if (ReadAttempts.isStillThere(shard, choice.node())) {
+      if (ReadAttempts.isStillThere(shard, choice.node())
+          && isStillYoungEnough(shard, choice.node(), consistency, nanoClock)) {
         return connection;
       }
     } catch (SQLException failure) {
@@ -197,6 +204,24 @@ final class Reads {
     }
     lane.close();
     return null;
+  }
+
+  /** Ages grow while a connection is waited for; nothing else that a read must see does. */
+  static boolean isStillYoungEnough(
+      LiveShard shard, NodeView chosen, Consistency consistency, LongSupplier nanoClock) {
+    if (!(consistency instanceof Consistency.BoundedStaleness) || chosen.isUp(Role.PRIMARY)) {
+      return true;
+    }
+    ShardView view = shard.view();
+    return shard
+        .router()
+        .isFresh(
+            view,
+            view.node(chosen.index()),
+            consistency,
+            null,
+            Router.NO_KEY,
+            nanoClock.getAsLong());
   }
 
   private void answered(LiveShard shard, Choice choice, @Nullable Session session, long startedAt) {

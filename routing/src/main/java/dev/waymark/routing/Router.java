@@ -3,6 +3,7 @@ package dev.waymark.routing;
 import dev.waymark.Consistency;
 import dev.waymark.LogPosition;
 import dev.waymark.Route.Reason;
+import dev.waymark.SessionToken;
 import dev.waymark.WaymarkConfig;
 import dev.waymark.WaymarkConfig.WhenAllLag;
 import dev.waymark.routing.NodeView.Choice;
@@ -167,8 +168,13 @@ final class Router {
     return Long.bitCount(preferred) >= lag.minimumServing() ? preferred : tolerated;
   }
 
+  /** Bytes are unknown between timelines, and without a primary: of these the latter is no lag. */
   private static boolean isWithin(ShardView view, NodeView node, long bytes) {
-    return bytes == 0 || view.lagBytes(node) <= bytes;
+    if (bytes == 0) {
+      return true;
+    }
+    long behind = view.lagBytes(node);
+    return behind < 0 ? view.primary() == null : behind <= bytes;
   }
 
   /** Whether a node lags more than the settings prefer. */
@@ -215,24 +221,40 @@ final class Router {
   }
 
   /**
-   * A position that an answer of the node is known to be at least as new as: the node's own as last
-   * observed, or what the read had to see if that is further.
+   * What a read that begins now will have to show.
+   *
+   * @param written this process' last write to the key; null if none is known
+   * @param seen what the read's session has seen
    */
-  @Nullable LogPosition provenBy(
-      NodeView node, Consistency consistency, @Nullable Session session, long key) {
+  record Needed(@Nullable LogPosition written, SessionToken seen) {
+    static final Needed NOTHING = new Needed(null, SessionToken.empty());
+  }
+
+  /** To be taken before the read: what is written meanwhile, its answer need not show. */
+  Needed needed(ShardView view, Consistency consistency, @Nullable Session session, long key) {
+    Long systemId = view.systemId();
+    if (systemId == null || !(consistency instanceof Consistency.Session)) {
+      return Needed.NOTHING;
+    }
+    return new Needed(
+        writes.lastWrite(key, systemId), session == null ? SessionToken.empty() : session.seen());
+  }
+
+  /**
+   * A position that an answer of the node is known to be at least as new as: the node's own when it
+   * was chosen, or what the read had to show if that is further.
+   */
+  static @Nullable LogPosition provenBy(NodeView node, Needed needed) {
     LogPosition proven = node.position();
-    if (proven == null || !(consistency instanceof Consistency.Session)) {
-      return proven;
+    if (proven == null) {
+      return null;
     }
-    LogPosition written = writes.lastWrite(key, proven.systemId());
-    if (written != null && written.covers(proven)) {
-      proven = written;
+    if (needed.written() != null && needed.written().covers(proven)) {
+      proven = needed.written();
     }
-    if (session != null) {
-      for (LogPosition position : session.seen().positions()) {
-        if (position.covers(proven)) {
-          proven = position;
-        }
+    for (LogPosition position : needed.seen().positions()) {
+      if (position.covers(proven)) {
+        proven = position;
       }
     }
     return proven;

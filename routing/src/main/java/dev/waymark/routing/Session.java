@@ -56,6 +56,13 @@ public final class Session {
       this.readAtNanos = readAtNanos;
     }
 
+    /** Answers may be told of in another order than they came in. */
+    void readUntil(long nanos) {
+      if (nanos - readAtNanos > 0) {
+        readAtNanos = nanos;
+      }
+    }
+
     boolean isOf(LogPosition position, long server) {
       return place.server() == server
           && place.systemId() == position.systemId()
@@ -215,7 +222,7 @@ public final class Session {
     }
     for (Mark mark : marks) {
       if (mark.isOf(position, node.seen().server())) {
-        mark.readAtNanos = nowNanos;
+        mark.readUntil(nowNanos);
         return;
       }
     }
@@ -226,7 +233,9 @@ public final class Session {
   private void readElsewhere(long systemId, long nowNanos) {
     for (Elsewhere each : elsewhere) {
       if (each.systemId == systemId) {
-        each.readAtNanos = nowNanos;
+        if (nowNanos - each.readAtNanos > 0) {
+          each.readAtNanos = nowNanos;
+        }
         return;
       }
     }
@@ -262,7 +271,7 @@ public final class Session {
   private void mark(ReadMark place, long readAtNanos) {
     for (Mark mark : marks) {
       if (mark.place.equals(place)) {
-        mark.readAtNanos = readAtNanos;
+        mark.readUntil(readAtNanos);
         return;
       }
     }
@@ -301,21 +310,40 @@ public final class Session {
   }
 
   private static @Nullable LogPosition floorOf(ShardView view, Mark mark) {
+    NodeView primary = view.primary();
     for (int i = 0; i < view.size(); i++) {
       NodeView node = view.node(i);
       LogPosition position = node.position();
       if (position != null
-          && node.seen().askedAtNanos() - mark.readAtNanos > 0
-          && showsAllOf(view, node, position, mark.place)) {
-        return position;
+          && node.isUp()
+          && position.systemId() == mark.place.systemId()
+          && node.seen().server() == mark.place.server()) {
+        if (node.seen().askedAtNanos() - mark.readAtNanos <= 0) {
+          // Not even by a look at the primary: this server may have been promoted in its place.
+          return null;
+        }
+        if (node.isUp(Role.PRIMARY) || position.timeline() == view.latestTimeline()) {
+          return position;
+        }
+        // It may have followed to the latest timeline without knowing that yet.
       }
     }
-    return null;
+    LogPosition newest = primary == null ? null : primary.position();
+    if (primary == null || newest == null) {
+      return null;
+    }
+    boolean isLater = primary.seen().askedAtNanos() - mark.readAtNanos > 0;
+    return isLater
+            && newest.systemId() == mark.place.systemId()
+            && newest.timeline() >= mark.place.timeline()
+        ? newest
+        : null;
   }
 
   /** Whether an answer of a node can neither miss a write of this session nor go behind a read. */
   boolean allows(ShardView view, NodeView node) {
-    return view.covers(node, seen) && leadsTo(view, node);
+    // Marks first: one that is settled meanwhile has left its floor behind before it went.
+    return leadsTo(view, node) && view.covers(node, seen);
   }
 
   /** Whether an answer of a node that covers every position of this session would be allowed. */

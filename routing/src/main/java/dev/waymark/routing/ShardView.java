@@ -19,6 +19,7 @@ final class ShardView {
 
   private final @Nullable NodeView primary;
   private final @Nullable LogPosition timelineStart;
+  private final int latestTimeline;
 
   /** The nodes that are up as replicas, one bit each. */
   private final long replicas;
@@ -35,7 +36,9 @@ final class ShardView {
     NodeView chief = null;
     long up = 0;
     long upToDate = 0;
+    int latest = least;
     for (NodeView node : nodes) {
+      latest = Math.max(latest, timeline(node));
       if (node.isUp(Role.REPLICA)) {
         up |= node.bit();
         upToDate |= node.isCurrent() ? node.bit() : 0;
@@ -47,6 +50,7 @@ final class ShardView {
     }
     this.replicas = up;
     this.current = upToDate;
+    this.latestTimeline = latest;
     this.primary = chief;
     this.timelineStart = chief != null && timeline(chief) > least ? chief.position() : startSoFar;
   }
@@ -125,8 +129,19 @@ final class ShardView {
       // A primary shows what was acknowledged there even while its last known position is older.
       return node.isUp(Role.PRIMARY) || Long.compareUnsigned(known.lsn(), lsn) >= 0;
     }
+    // The log grows on across timelines. A position that a replica told which did not know yet that
+    // it
+    // had followed to the new one bears the old one's number; so the place counts in any case.
     return timeline < known.timeline()
-        && (node.isUp(Role.PRIMARY) || (timelineStart != null && known.covers(timelineStart)));
+        && (node.isUp(Role.PRIMARY)
+            || (timelineStart != null
+                && known.covers(timelineStart)
+                && Long.compareUnsigned(known.lsn(), lsn) >= 0));
+  }
+
+  /** The latest timeline that any node is known to be on; 0 if none is known. */
+  int latestTimeline() {
+    return latestTimeline;
   }
 
   /** Whether a node is known to show everything a session has written and read of this shard. */

@@ -197,15 +197,14 @@ public final class ShardedDatabase implements AutoCloseable {
       long key, Consistency consistency, Work<T, X> work) throws X {
     LiveShard shard = shardFor(key);
     Session session = bound.get();
+    Router.Needed needed = shard.router().needed(shard.view(), consistency, session, key);
     return reads.read(
         shard,
         key,
         consistency,
         session,
         work,
-        (value, node, route) ->
-            new PositionedRead<>(
-                value, route, shard.router().provenBy(node, consistency, session, key)));
+        (value, node, route) -> new PositionedRead<>(value, route, Router.provenBy(node, needed)));
   }
 
   /** A read on a shard that is not of one key, for a scatter. */
@@ -437,7 +436,9 @@ public final class ShardedDatabase implements AutoCloseable {
   // ---- looking in ---------------------------------------------------------------------------
 
   /**
-   * Where a read of the key would go now, and why; nothing is sent.
+   * Where a read of the key would go now, and why; nothing is sent. Where no replica is known to be
+   * fresh, a read would ask one first and let it answer if it has caught up; what it would say is
+   * not known here, so this tells the primary.
    *
    * @throws NoShardForKeyException if no shard owns the key
    * @throws UnavailableException if no node may answer it now

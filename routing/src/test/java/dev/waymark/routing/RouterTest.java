@@ -6,6 +6,7 @@ import static dev.waymark.routing.Views.primaryAndReplicas;
 import static dev.waymark.routing.Views.up;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.waymark.Balancing;
 import dev.waymark.Consistency;
 import dev.waymark.LogPosition;
 import dev.waymark.Role;
@@ -353,15 +354,43 @@ class RouterTest {
     ShardView view = primaryAndReplicas(50, 60);
     Need need = new Need(Consistency.session(), SessionToken.of(at(1, 55)), at(1, 70), 0);
 
-    assertThat(need.provenBy(view.node(1))).isEqualTo(at(1, 70));
-    assertThat(need.provenBy(view.node(0))).isEqualTo(at(1, 100));
+    assertThat(need.provenBy(view, 1)).isEqualTo(at(1, 70));
+    assertThat(need.provenBy(view, 0)).isEqualTo(at(1, 100));
+  }
+
+  @Test
+  void answerProvesNothingOfAWriteThatCameAfterItHadBegun() {
+    ShardView view = primaryAndReplicas(50, 60);
+    RecentWrites writes = new RecentWrites();
+    Router router =
+        new Router(
+            writes,
+            Balancer.of(Balancing.ROUND_ROBIN),
+            new NodeLoad[0],
+            WaymarkConfig.Lag.defaults());
+    Router.Needed needed = router.needed(view, Consistency.session(), null, 1);
+    writes.wrote(1, at(1, 90));
+
+    assertThat(Router.provenBy(view.node(1), needed)).isEqualTo(at(1, 50));
+  }
+
+  @Test
+  void aPlaceBeyondThatOfAReplicaIsNotCoveredByItsLaterTimeline() {
+    // The place was told by a replica that had followed to timeline 2 without knowing.
+    ShardView view = up(primaryAndReplicas(100, 100), 1, Role.PRIMARY, at(2, 110));
+    Need need = need(Consistency.session(), SessionToken.of(at(1, 150)));
+
+    assertThat(choose(up(view, 2, Role.REPLICA, at(2, 149)), need, 0).node().node().name())
+        .isEqualTo("b");
+    assertThat(choose(up(view, 2, Role.REPLICA, at(2, 150)), need, 0).node().node().name())
+        .isEqualTo("c");
   }
 
   @Test
   void eventualAnswerProvesOnlyWhatTheNodeHasReplayed() {
     Need need = new Need(Consistency.eventual(), SessionToken.of(at(1, 55)), at(1, 70), 0);
 
-    assertThat(need.provenBy(primaryAndReplicas(50, 60).node(1))).isEqualTo(at(1, 50));
+    assertThat(need.provenBy(primaryAndReplicas(50, 60), 1)).isEqualTo(at(1, 50));
   }
 
   private static Choice choose(ShardView view, Need need, int turn) {
@@ -408,8 +437,9 @@ class RouterTest {
           new ThreadLocal<>(), SessionTokenFormat.unsigned(), consistency, seen, () -> NOW);
     }
 
-    @Nullable LogPosition provenBy(NodeView node) {
-      return router(WaymarkConfig.Lag.defaults()).provenBy(node, consistency, session(), 1);
+    @Nullable LogPosition provenBy(ShardView view, int node) {
+      Router router = router(WaymarkConfig.Lag.defaults());
+      return Router.provenBy(view.node(node), router.needed(view, consistency, session(), 1));
     }
   }
 }

@@ -1,9 +1,13 @@
 package dev.waymark.routing;
 
+import static dev.waymark.routing.Views.at;
+import static dev.waymark.routing.Views.unseen;
+import static dev.waymark.routing.Views.up;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.waymark.Consistency;
+import dev.waymark.Role;
 import dev.waymark.SessionToken;
 import dev.waymark.SessionTokenFormat;
 import io.micrometer.context.ContextExecutorService;
@@ -88,6 +92,69 @@ class SessionTest {
     } finally {
       virtual.shutdownNow();
     }
+  }
+
+  @Test
+  void aMarkIsSettledByALaterLookAtItsOwnServerAndNotByAnEarlierOne() {
+    ShardView view =
+        up(up(unseen(3), 0, Role.PRIMARY, at(1, 100), 0L, 5), 1, Role.REPLICA, at(1, 50), 0L, 5);
+    session.read(view.node(1), 10);
+    // Told later, come earlier.
+    session.read(view.node(1), 8);
+
+    session.settle(up(view, 1, Role.REPLICA, at(1, 60), 0L, 9));
+    assertThat(session.seen().marks()).hasSize(1);
+    // A look at the primary does not do while the server itself is up: it may have been promoted.
+    session.settle(up(view, 0, Role.PRIMARY, at(1, 110), 0L, 20));
+    assertThat(session.seen().marks()).hasSize(1);
+
+    session.settle(up(view, 1, Role.REPLICA, at(1, 70), 0L, 11));
+    assertThat(session.seen().marks()).isEmpty();
+    assertThat(session.seen().reads()).containsExactly(at(1, 70));
+  }
+
+  @Test
+  void aMarkOnAServerThatIsDownIsSettledByThePrimary() {
+    ShardView view =
+        up(up(unseen(3), 0, Role.PRIMARY, at(1, 100), 0L, 5), 1, Role.REPLICA, at(1, 50), 0L, 5);
+    session.read(view.node(1), 10);
+    view = Views.down(view, 1);
+
+    session.settle(view);
+    assertThat(session.seen().marks()).hasSize(1);
+    session.settle(up(view, 0, Role.PRIMARY, at(1, 120), 0L, 11));
+    assertThat(session.seen().reads()).containsExactly(at(1, 120));
+  }
+
+  @Test
+  void aMarkIsNotSettledByAReplicaThatMayNotKnowItsTimeline() {
+    ShardView view =
+        up(up(unseen(3), 0, Role.PRIMARY, at(2, 100), 0L, 5), 1, Role.REPLICA, at(1, 95), 0L, 5);
+    session.read(view.node(1), 10);
+
+    view = up(view, 1, Role.REPLICA, at(1, 97), 0L, 11);
+    session.settle(view);
+    assertThat(session.seen().marks()).hasSize(1);
+    session.settle(up(view, 0, Role.PRIMARY, at(2, 120), 0L, 12));
+    assertThat(session.seen().reads()).containsExactly(at(2, 120));
+  }
+
+  @Test
+  void onlyWhatWasReadFromReplicasIsToBeShownByThePrimary() {
+    ShardView view =
+        up(up(unseen(3), 0, Role.PRIMARY, at(1, 100), 0L, 5), 1, Role.REPLICA, at(1, 50), 0L, 5);
+    session.read(view.node(0), 6);
+    assertThat(session.isAheadOfPrimary(Views.SYSTEM)).isFalse();
+    session.read(view.node(1), 10);
+    assertThat(session.isAheadOfPrimary(Views.SYSTEM)).isTrue();
+    session.shownByPrimary(Views.SYSTEM, 9);
+    assertThat(session.isAheadOfPrimary(Views.SYSTEM)).isTrue();
+    session.shownByPrimary(Views.SYSTEM, 11);
+    assertThat(session.isAheadOfPrimary(Views.SYSTEM)).isFalse();
+
+    Session resumed = session();
+    resumed.join(session.seen());
+    assertThat(resumed.isAheadOfPrimary(Views.SYSTEM)).isTrue();
   }
 
   private Session session() {
