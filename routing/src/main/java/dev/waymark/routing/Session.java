@@ -200,6 +200,14 @@ public final class Session {
     }
   }
 
+  /**
+   * Notes that something was read which was committed by a position of some shard's log, from a
+   * cache for instance: no later read of this session shows less.
+   */
+  public synchronized void readUpTo(LogPosition position) {
+    seen = seen.readUpTo(position);
+  }
+
   synchronized void wrote(LogPosition position) {
     seen = seen.succeededBy(position);
   }
