@@ -162,6 +162,40 @@ public final class SessionToken {
     return true;
   }
 
+  /**
+   * Whether every position of the other token lies at or before one of this token, written or read.
+   * False if the other one has marks: nobody knows where those lie.
+   *
+   * <p>Allocates nothing.
+   */
+  public boolean reaches(SessionToken other) {
+    return other == this
+        || (other.marks.isEmpty() && reachesAll(other.positions) && reachesAll(other.reads));
+  }
+
+  private boolean reachesAll(List<LogPosition> others) {
+    for (int i = 0; i < others.size(); i++) {
+      if (!reaches(others.get(i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Whether a position lies at or before one of this token, written or read. */
+  public boolean reaches(LogPosition position) {
+    return anyCovers(positions, position) || anyCovers(reads, position);
+  }
+
+  private static boolean anyCovers(List<LogPosition> mine, LogPosition position) {
+    for (int i = 0; i < mine.size(); i++) {
+      if (mine.get(i).covers(position)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Whether this token has seen all that the other has. */
   public boolean covers(SessionToken other) {
     return join(other).equals(this);

@@ -49,6 +49,13 @@ class SessionTokenTest {
   }
 
   @Property(tries = 300)
+  void joinReachesBothUnlessTheyHaveMarks(@ForAll SessionToken a, @ForAll SessionToken b) {
+    assertThat(a.join(b).reaches(b)).isEqualTo(b.marks().isEmpty() || a.join(b) == b);
+    a.positions().forEach(position -> assertThat(a.join(b).reaches(position)).isTrue());
+    a.reads().forEach(position -> assertThat(a.join(b).reaches(position)).isTrue());
+  }
+
+  @Property(tries = 300)
   void joinIsCommutative(@ForAll SessionToken a, @ForAll SessionToken b) {
     assertThat(a.join(b)).isEqualTo(b.join(a));
   }

@@ -10,6 +10,9 @@ interface Background extends AutoCloseable {
   /** Runs a task once, later. Does nothing after closing. */
   void after(Duration delay, Runnable task);
 
+  /** Runs a task again and again, with a pause after each time. Does nothing after closing. */
+  void every(Duration pause, Runnable task);
+
   /** Ends; a task that is running is interrupted. */
   @Override
   void close();
@@ -34,6 +37,13 @@ interface Background extends AutoCloseable {
       }
 
       @Override
+      public void every(Duration pause, Runnable task) {
+        var unused =
+            executor.scheduleWithFixedDelay(
+                task, pause.toNanos(), pause.toNanos(), TimeUnit.NANOSECONDS);
+      }
+
+      @Override
       public void close() {
         executor.shutdownNow();
         try {
@@ -52,6 +62,9 @@ interface Background extends AutoCloseable {
       new Background() {
         @Override
         public void after(Duration delay, Runnable task) {}
+
+        @Override
+        public void every(Duration pause, Runnable task) {}
 
         @Override
         public void close() {}

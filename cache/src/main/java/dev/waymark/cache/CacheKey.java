@@ -14,8 +14,19 @@ record CacheKey(String cache, String text, int hash) {
    */
   static final int BUCKETS = 16;
 
+  /**
+   * Keys of one cell share a fate: while one's writer is in doubt, none is kept that is not proven
+   * to show it. Many, because of that; not one for each key, because cells have no time to live.
+   */
+  static final int CELLS = 256;
+
   int bucket() {
     return hash & (BUCKETS - 1);
+  }
+
+  /** Within the bucket; of other bits than the bucket. */
+  int cell() {
+    return (hash >>> 8) & (CELLS - 1);
   }
 
   /** Without the key: it may be personal data. */

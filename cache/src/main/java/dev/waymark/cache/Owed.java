@@ -1,13 +1,11 @@
 package dev.waymark.cache;
 
-import dev.waymark.LogPosition;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The changes that Redis has not been told of, because it could not be reached. Bounded: when there
@@ -16,11 +14,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Owed {
   private final int maximumKeys;
-  private final Map<CacheKey, Settlement> keys = new LinkedHashMap<>();
+  private final Map<CacheKey, SharedTier.Change> keys = new LinkedHashMap<>();
   private final Set<String> wholeCaches = new TreeSet<>();
-
-  /** What is due for one key; the marks of its writers run out by themselves. */
-  private record Settlement(@Nullable LogPosition position) {}
 
   Owed(int maximumKeys) {
     this.maximumKeys = maximumKeys;
@@ -35,12 +30,11 @@ final class Owed {
     return keys.size() + wholeCaches.size();
   }
 
-  void add(CacheKey key, @Nullable LogPosition position) {
+  void add(CacheKey key, SharedTier.Change change) {
     if (wholeCaches.contains(key.cache())) {
       return;
     }
-    keys.merge(
-        key, new Settlement(position), (old, now) -> new Settlement(later(old.position, position)));
+    keys.merge(key, change, Owed::both);
     if (keys.size() > maximumKeys) {
       addAllOf(key.cache());
     }
@@ -53,24 +47,32 @@ final class Owed {
 
   /** What is due, without forgetting it: that comes after it was done. */
   Due due() {
-    List<SharedTier.Settlement> settlements = new ArrayList<>();
-    keys.forEach(
-        (key, owed) -> settlements.add(new SharedTier.Settlement(key, null, owed.position, null)));
-    return new Due(settlements, List.copyOf(wholeCaches));
+    List<DueChange> changes = new ArrayList<>();
+    keys.forEach((key, change) -> changes.add(new DueChange(key, change)));
+    return new Due(changes, List.copyOf(wholeCaches));
   }
 
   /** Forgets what was done, unless it has become due again in the meantime. */
   void done(Due due) {
-    for (SharedTier.Settlement settlement : due.settlements) {
-      keys.remove(settlement.key(), new Settlement(settlement.position()));
+    for (DueChange done : due.changes) {
+      keys.remove(done.key, done.change);
     }
     due.wholeCaches.forEach(wholeCaches::remove);
   }
 
-  record Due(List<SharedTier.Settlement> settlements, List<String> wholeCaches) {}
+  record Due(List<DueChange> changes, List<String> wholeCaches) {}
 
-  /** For one shard's positions the later one; else the last to come. */
-  private static @Nullable LogPosition later(@Nullable LogPosition old, @Nullable LogPosition now) {
-    return now == null || (old != null && old.covers(now)) ? old : now;
+  record DueChange(CacheKey key, SharedTier.Change change) {}
+
+  /** Of two commits on one shard the later one; else the one that says more, or came last. */
+  private static SharedTier.Change both(SharedTier.Change old, SharedTier.Change now) {
+    if (now instanceof SharedTier.Change.Elsewhere) {
+      return old;
+    }
+    return old instanceof SharedTier.Change.Committed before
+            && now instanceof SharedTier.Change.Committed after
+            && before.position().covers(after.position())
+        ? old
+        : now;
   }
 }

@@ -1,14 +1,16 @@
 package dev.waymark.cache;
 
 import dev.waymark.LogPosition;
+import dev.waymark.Outcome;
+import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.TransactionHook;
+import dev.waymark.WaymarkException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,19 +19,35 @@ import org.jspecify.annotations.Nullable;
  * place in the cache depends on.
  */
 final class PendingWrites<K, V> implements TransactionHook {
+  /** More keys than this are announced as all keys of the cache. */
+  private static final int LARGEST_ANNOUNCEMENT = 10_000;
+
   private final String cache;
   private final KeyForm<K> keys;
   private final LocalTier<K, V> local;
   private final RedisTier redis;
   private final Encoder<V> encoder;
+  private final WithoutRedis withoutRedis;
 
   private final Map<K, Change<V>> changes = new LinkedHashMap<>();
+  private boolean everything;
   private @Nullable Announcement announcement;
+  private String shard = "";
   private boolean ended;
 
   /** The bytes of a value for Redis; null if it has none. */
   interface Encoder<V> {
     byte @Nullable [] encode(@Nullable V value, LogPosition position);
+  }
+
+  /** What becomes of a transaction whose changes cannot be announced. */
+  enum WithoutRedis {
+    /** It commits, and Redis is told when it is back. */
+    COMMIT_AND_OWE,
+    /** It is rolled back. */
+    REFUSE,
+    /** Nothing is announced anyway: values live for their time. */
+    NEVER_ANNOUNCE
   }
 
   /** What becomes of a key. */
@@ -41,98 +59,132 @@ final class PendingWrites<K, V> implements TransactionHook {
      * The writer brought what a load would return.
      *
      * @param timeToLive in Redis
-     * @param l1TimeToLive in this process
      */
-    record Replaced<V>(@Nullable V value, Duration timeToLive, Duration l1TimeToLive)
-        implements Change<V> {}
+    record Replaced<V>(@Nullable V value, Duration timeToLive) implements Change<V> {}
   }
 
   /** What Redis was told before COMMIT. */
-  private record Announcement(String writer, String intent) {}
+  private record Announcement(SharedTier.Writer writer, List<SharedTier.Intent> intents) {}
 
   PendingWrites(
-      String cache, KeyForm<K> keys, LocalTier<K, V> local, RedisTier redis, Encoder<V> encoder) {
+      String cache,
+      KeyForm<K> keys,
+      LocalTier<K, V> local,
+      RedisTier redis,
+      Encoder<V> encoder,
+      WithoutRedis withoutRedis) {
     this.cache = cache;
     this.keys = keys;
     this.local = local;
     this.redis = redis;
     this.encoder = encoder;
+    this.withoutRedis = withoutRedis;
   }
 
   /** The last word on a key counts. */
   void add(K key, Change<V> change) {
+    refuseIfEnded();
+    changes.put(key, change);
+    if (changes.size() > LARGEST_ANNOUNCEMENT) {
+      everything = true;
+    }
+  }
+
+  /** All keys of the cache, known or not. */
+  void addEverything() {
+    refuseIfEnded();
+    everything = true;
+  }
+
+  private void refuseIfEnded() {
     if (ended) {
       throw new IllegalStateException(
           "The transaction has ended; what changes now belongs to another one");
     }
-    changes.put(key, change);
   }
 
   @Override
   public void beforeCommit(Transaction transaction) {
-    dropLocally();
+    shard = transaction.shard();
+    step(Steps.Step.WORKED);
     // The transaction id may cost a round trip: not while nobody would be told it.
-    if (redis.takesAnnouncements()) {
-      Announcement made =
-          new Announcement(
-              transaction.shard() + "/" + Long.toUnsignedString(transaction.transactionId()),
-              UUID.randomUUID().toString());
-      if (redis.announce(addresses(), made.writer, made.intent)) {
-        announcement = made;
-      }
+    if (withoutRedis != WithoutRedis.NEVER_ANNOUNCE && redis.takesAnnouncements()) {
+      announcement = everything ? announceEverything(transaction) : announce(transaction);
     }
+    if (announcement == null && withoutRedis == WithoutRedis.REFUSE && !redis.isAlone()) {
+      throw new WaymarkException(
+          "Cache "
+              + cache
+              + " could not announce the change of "
+              + (everything ? "all its keys" : changes.size() + " keys")
+              + " to Redis before COMMIT, and by its settings nothing is committed without. "
+              + Outcome.REJECTED.sentence()
+              + "; the transaction is rolled back. Repeat it when Redis can be reached.",
+          Outcome.REJECTED,
+          null);
+    }
+    dropLocally();
+    step(Steps.Step.ANNOUNCED);
+  }
+
+  private @Nullable Announcement announce(Transaction transaction) {
+    SharedTier.Writer writer = new SharedTier.Writer(shard, transaction.transactionId());
+    List<SharedTier.Intent> intents =
+        redis.announce(addresses(), new SharedTier.Change.Open(writer));
+    return intents == null ? null : new Announcement(writer, intents);
+  }
+
+  /**
+   * A new epoch instead of an announcement for each key. It holds off this transaction's own past
+   * as well: the horizon of the new epoch is an id given out later than its own.
+   */
+  private @Nullable Announcement announceEverything(Transaction transaction) {
+    SharedTier.Writer writer = new SharedTier.Writer(shard, transaction.transactionId());
+    return redis.forget(cache) ? new Announcement(writer, List.of()) : null;
   }
 
   @Override
   public void afterCommit(LogPosition position) {
     ended = true;
-    // Stamps from before Redis is told: what others change after that makes them old.
-    Map<K, Integer> stamps = dropLocally();
-    List<SharedTier.Settlement> settlements = new ArrayList<>(changes.size());
-    changes.forEach(
-        (key, change) ->
-            settlements.add(
-                new SharedTier.Settlement(
-                    address(key),
-                    announcement == null ? null : announcement.writer,
-                    position,
-                    put(change, position))));
-    List<Boolean> put = redis.settle(settlements);
-    int i = 0;
-    for (Map.Entry<K, Change<V>> entry : changes.entrySet()) {
-      K key = entry.getKey();
-      if (put.get(i++) && entry.getValue() instanceof Change.Replaced<V> replaced) {
-        local.put(
-            key,
-            new LocalTier.Entry<>(
-                replaced.value,
-                position,
-                stamps.getOrDefault(key, 0),
-                replaced.l1TimeToLive.toNanos()));
-      } else {
-        // Where Redis had not been told before COMMIT, the old value may have come from there again
-        // since the first time.
-        local.invalidate(key, keys.hash(key));
+    step(Steps.Step.COMMITTED);
+    local.saw(SessionToken.of(position));
+    dropLocally();
+    Announcement made = announcement;
+    if (made == null) {
+      late(
+          withoutRedis == WithoutRedis.NEVER_ANNOUNCE
+              ? new SharedTier.Change.Elsewhere()
+              : new SharedTier.Change.Committed(shard, position));
+    } else if (!everything) {
+      List<SharedTier.Settlement> settlements = new ArrayList<>(changes.size());
+      int i = 0;
+      for (Map.Entry<K, Change<V>> entry : changes.entrySet()) {
+        settlements.add(
+            new SharedTier.Settlement(
+                address(entry.getKey()), put(entry.getValue(), position, made.intents.get(i++))));
       }
+      redis.settle(settlements, made.writer, position);
     }
   }
 
-  private SharedTier.@Nullable Put put(Change<V> change, LogPosition position) {
-    // Without an announcement nothing says that no later writer has been here.
-    if (announcement == null || !(change instanceof Change.Replaced<V> replaced)) {
+  private SharedTier.@Nullable Put put(
+      Change<V> change, LogPosition position, SharedTier.Intent intent) {
+    if (!(change instanceof Change.Replaced<V> replaced)) {
       return null;
     }
     byte[] bytes = encoder.encode(replaced.value, position);
-    return bytes == null
-        ? null
-        : new SharedTier.Put(announcement.intent, bytes, replaced.timeToLive);
+    return bytes == null ? null : new SharedTier.Put(intent, bytes, replaced.timeToLive);
   }
 
   @Override
   public void afterRollback() {
     ended = true;
-    if (announcement != null) {
-      redis.withdraw(addresses(), announcement.writer);
+    Announcement made = announcement;
+    if (made != null && !everything) {
+      redis.settle(
+          addresses().stream().map(address -> new SharedTier.Settlement(address, null)).toList(),
+          made.writer,
+          null);
     }
   }
 
@@ -140,20 +192,40 @@ final class PendingWrites<K, V> implements TransactionHook {
   public void outcomeUnknown() {
     ended = true;
     dropLocally();
-    // The mark stays: nothing is kept until it has run out and the transaction, most likely, ended.
-    redis.settle(
-        addresses().stream()
-            .map(address -> new SharedTier.Settlement(address, null, null, null))
-            .toList());
+    if (announcement == null && withoutRedis != WithoutRedis.NEVER_ANNOUNCE) {
+      // It may yet be committed, and its id was not asked for: only a new epoch covers that.
+      redis.forgetNowOrLater(cache);
+    } else if (announcement == null) {
+      late(new SharedTier.Change.Elsewhere());
+    }
+    // Announced, it stays in doubt until somebody proves that it is over: that is all it needs.
     dropLocally();
   }
 
-  private Map<K, Integer> dropLocally() {
-    Map<K, Integer> stamps = new LinkedHashMap<>();
-    for (K key : changes.keySet()) {
-      stamps.put(key, local.invalidate(key, keys.hash(key)));
+  /** Tells of what should have been told before. */
+  private void late(SharedTier.Change change) {
+    if (everything) {
+      redis.forgetNowOrLater(cache);
+    } else {
+      redis.announceNowOrLater(addresses(), change);
     }
-    return stamps;
+    // Again: the old value may have come from Redis in the meantime.
+    dropLocally();
+  }
+
+  private void dropLocally() {
+    if (everything) {
+      local.invalidateAll();
+    }
+    for (K key : changes.keySet()) {
+      local.invalidate(key, keys.hash(key));
+    }
+  }
+
+  private void step(Steps.Step step) {
+    for (K key : changes.keySet()) {
+      redis.steps().at(step, cache, keys.hash(key));
+    }
   }
 
   private List<CacheKey> addresses() {

@@ -1,14 +1,19 @@
 package dev.waymark.cache;
 
+import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
-import dev.waymark.Role;
+import dev.waymark.SessionToken;
 import dev.waymark.WaymarkConfig;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,6 +37,12 @@ public final class RedisTier implements AutoCloseable {
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(10);
 
+  /** How often it is looked after which caches are due for a beat. */
+  private static final Duration TICK = Duration.ofMillis(50);
+
+  /** A cache that nobody reads is not beaten; its first reader asks Redis and wakes it. */
+  private static final Duration IDLE = Duration.ofSeconds(10);
+
   /** About 2 MB when full. More than this at once is better dropped as a whole. */
   private static final int MAXIMUM_OWED = 10_000;
 
@@ -39,7 +50,8 @@ public final class RedisTier implements AutoCloseable {
   private final String name;
   private final Background background;
   private final Time time;
-  private final Map<String, InvalidationListener> caches = new ConcurrentHashMap<>();
+  private final Steps steps;
+  private final Map<String, Member> caches = new ConcurrentHashMap<>();
   private final SharedTier.Listener listener = new Dispatch();
 
   /** Guards what follows; never held over I/O. */
@@ -61,7 +73,12 @@ public final class RedisTier implements AutoCloseable {
   private Duration pause = FIRST_PAUSE;
 
   RedisTier(SharedTier shared, String name, Background background, Time time) {
+    this(shared, name, background, time, Steps.UNWATCHED);
+  }
+
+  RedisTier(SharedTier shared, String name, Background background, Time time, Steps steps) {
     this.shared = shared;
+    this.steps = steps;
     this.name = name;
     this.background = background;
     this.time = time;
@@ -74,19 +91,26 @@ public final class RedisTier implements AutoCloseable {
    * @throws IllegalArgumentException if the trust store cannot be read
    */
   public static RedisTier connect(WaymarkConfig.Redis settings) {
+    return connect(settings, Scripts.plain(), Steps.UNWATCHED);
+  }
+
+  /** For tests: with scripts that lack something, or to be stopped between two steps. */
+  static RedisTier connect(WaymarkConfig.Redis settings, Scripts scripts, Steps steps) {
     RedisTier tier =
         new RedisTier(
-            new RedissonTier(settings),
+            new RedissonTier(settings, scripts),
             settings.url(),
             Background.thread("waymark-cache-redis"),
-            Time.system());
+            Time.system(),
+            steps);
     tier.start(PATIENCE_AT_START);
     return tier;
   }
 
   /** For a cache that has only L1. */
   static RedisTier none() {
-    RedisTier tier = new RedisTier(SharedTier.NONE, "none", Background.NONE, Time.system());
+    RedisTier tier =
+        new RedisTier(SharedTier.NONE, "none", Background.NONE, Time.system(), Steps.UNWATCHED);
     tier.available = true;
     return tier;
   }
@@ -128,6 +152,7 @@ public final class RedisTier implements AutoCloseable {
   }
 
   void start(Duration patience) {
+    background.every(TICK, () -> beatWhereDue(null));
     CountDownLatch tried = new CountDownLatch(1);
     background.after(
         Duration.ZERO,
@@ -152,8 +177,17 @@ public final class RedisTier implements AutoCloseable {
     return available && shared != SharedTier.NONE;
   }
 
-  void register(String cache, InvalidationListener tier) {
-    if (caches.putIfAbsent(cache, tier) != null) {
+  /** Whether there is no Redis at all, nor ever was. */
+  boolean isAlone() {
+    return shared == SharedTier.NONE;
+  }
+
+  Steps steps() {
+    return steps;
+  }
+
+  void register(String cache, LocalTier<?, ?> tier) {
+    if (caches.putIfAbsent(cache, new Member(tier)) != null) {
       throw new IllegalArgumentException(
           "There is already a cache named '"
               + cache
@@ -161,53 +195,80 @@ public final class RedisTier implements AutoCloseable {
               + this
               + "; two with one name would not hear of each other's changes");
     }
+    beatSoon(cache);
   }
 
   SharedTier.Lookup read(CacheKey key, String leaseToken, SharedTier.Asking asking) {
-    int outage = outages;
-    if (!available) {
-      return new SharedTier.Lookup.Unavailable();
-    }
-    try {
-      return shared.read(key, leaseToken, asking);
-    } catch (SharedTierException failure) {
-      lost(failure, outage);
-      return new SharedTier.Lookup.Unavailable();
-    }
+    SharedTier.Lookup found = ask(() -> shared.read(key, leaseToken, asking));
+    return found == null ? new SharedTier.Lookup.Unavailable() : found;
   }
 
-  /** Whether the value is now in Redis. */
-  boolean fill(
-      CacheKey key,
-      String leaseToken,
-      byte[] value,
-      Duration timeToLive,
-      Role role,
-      @Nullable LogPosition position) {
-    int outage = outages;
-    if (!available) {
-      return false;
-    }
-    try {
-      return shared.fill(key, leaseToken, value, timeToLive, role, position)
-          == SharedTier.Fill.STORED;
-    } catch (SharedTierException failure) {
-      lost(failure, outage);
-      return false;
-    }
+  SharedTier.Fill fill(
+      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+    SharedTier.Fill fill = ask(() -> shared.fill(key, leaseToken, value, timeToLive, label));
+    return fill == null ? new SharedTier.Fill.Refused(SharedTier.Refusal.UNAVAILABLE) : fill;
   }
 
   void release(CacheKey key, String leaseToken) {
     attempt(() -> shared.release(key, leaseToken));
   }
 
-  void withdraw(List<CacheKey> keys, String writer) {
-    attempt(() -> shared.withdraw(keys, writer));
+  /** Whether Redis was told where a shard's writers begin again. */
+  boolean recover(String cache, int bucket, String epoch, String shard, Horizon horizon) {
+    return attempt(() -> shared.recover(cache, bucket, epoch, shard, horizon));
   }
 
-  /** Whether Redis knows of the announcement. If not, the change is made all the same. */
-  boolean announce(List<CacheKey> keys, String writer, String intent) {
-    return attempt(() -> shared.announce(keys, writer, intent));
+  /** How many of the cells are still in doubt; null if Redis cannot be asked. */
+  @Nullable Integer sweep(
+      String cache, int bucket, List<Integer> cells, String shard, Horizon horizon) {
+    return ask(() -> shared.sweep(cache, bucket, cells, shard, horizon));
+  }
+
+  /** The announcements, or null if Redis may not know of them. */
+  @Nullable List<SharedTier.Intent> announce(List<CacheKey> keys, SharedTier.Change change) {
+    List<SharedTier.Intent> intents = ask(() -> shared.announce(keys, change));
+    if (intents != null) {
+      heardOwn(keys, intents);
+    }
+    return intents;
+  }
+
+  /** What this process itself has told is taken note of at once, and not when it comes back. */
+  private void heardOwn(List<CacheKey> keys, List<SharedTier.Intent> intents) {
+    Map<SharedTier.Place, List<CacheKey>> places = new LinkedHashMap<>();
+    for (int i = 0; i < intents.size(); i++) {
+      places.computeIfAbsent(intents.get(i).place(), unused -> new ArrayList<>()).add(keys.get(i));
+    }
+    places.forEach(
+        (place, told) ->
+            listener.invalidated(
+                told.get(0).cache(), place, told.stream().mapToInt(CacheKey::hash).toArray()));
+  }
+
+  void settle(
+      List<SharedTier.Settlement> settlements,
+      SharedTier.Writer writer,
+      @Nullable LogPosition position) {
+    attempt(() -> shared.settle(settlements, writer, position));
+  }
+
+  /** Begins a new epoch of a cache; false if Redis may not have done so everywhere. */
+  boolean forget(String cache) {
+    return attempt(() -> shared.forget(cache));
+  }
+
+  /** Null if there was no answer. */
+  private <T> @Nullable T ask(Supplier<T> operation) {
+    int outage = outages;
+    if (!available) {
+      return null;
+    }
+    try {
+      return operation.get();
+    } catch (SharedTierException failure) {
+      lost(failure, outage);
+      return null;
+    }
   }
 
   /** For operations whose loss costs no more than a load. */
@@ -225,33 +286,36 @@ public final class RedisTier implements AutoCloseable {
     }
   }
 
-  /**
-   * Tells Redis of changes, now or, while it cannot be reached, before it is used again.
-   *
-   * @return for each settlement whether its new value was put
-   */
-  List<Boolean> settle(List<SharedTier.Settlement> settlements) {
+  /** Tells Redis of changes, now or, while it cannot be reached, before it is used again. */
+  void announceNowOrLater(List<CacheKey> keys, SharedTier.Change change) {
+    nowOrLater(
+        () -> heardOwn(keys, shared.announce(keys, change)),
+        () -> keys.forEach(key -> owed.add(key, change)));
+  }
+
+  /** Begins a new epoch of a cache, now or before Redis is used again. */
+  void forgetNowOrLater(String cache) {
+    nowOrLater(() -> shared.forget(cache), () -> owed.addAllOf(cache));
+  }
+
+  private void nowOrLater(Runnable now, Runnable later) {
+    if (isAlone()) {
+      return;
+    }
     synchronized (lock) {
       if (!available) {
-        owe(settlements);
-        return settlements.stream().map(settlement -> false).toList();
+        later.run();
+        return;
       }
     }
     try {
-      return shared.settle(settlements);
+      now.run();
     } catch (SharedTierException failure) {
       synchronized (lock) {
-        owe(settlements);
+        later.run();
       }
       // Whatever else has happened in the meantime: what is owed is paid before the next read.
       lost(failure, outages);
-      return settlements.stream().map(settlement -> false).toList();
-    }
-  }
-
-  private void owe(List<SharedTier.Settlement> settlements) {
-    for (SharedTier.Settlement settlement : settlements) {
-      owed.add(settlement.key(), settlement.position());
     }
   }
 
@@ -266,8 +330,6 @@ public final class RedisTier implements AutoCloseable {
       pause = FIRST_PAUSE.multipliedBy(2);
     }
     warn(failure);
-    // What other processes change from here on may not be heard of.
-    forgetL1();
     background.after(FIRST_PAUSE, this::recover);
   }
 
@@ -275,8 +337,6 @@ public final class RedisTier implements AutoCloseable {
   private void recover() {
     try {
       shared.open(listener);
-      // What was missed while the channel was cut goes before anything new is kept.
-      forgetL1();
       int told = 0;
       while (true) {
         Owed.Due due;
@@ -291,13 +351,15 @@ public final class RedisTier implements AutoCloseable {
           due = owed.due();
         }
         due.wholeCaches().forEach(shared::forget);
-        shared.settle(due.settlements());
-        told += due.settlements().size() + due.wholeCaches().size();
+        pay(due.changes());
+        told += due.changes().size() + due.wholeCaches().size();
         synchronized (lock) {
           owed.done(due);
         }
       }
       reportBack(told);
+      // L1 is in use again as soon as it knows what it has missed.
+      beatWhereDue(Duration.ZERO);
     } catch (RuntimeException failure) {
       // Any: whatever it was, giving up here would mean never to come back.
       warn(failure);
@@ -344,31 +406,95 @@ public final class RedisTier implements AutoCloseable {
         told);
   }
 
-  private void forgetL1() {
-    caches.values().forEach(InvalidationListener::everythingInvalidated);
+  private void pay(List<Owed.DueChange> changes) {
+    Map<String, Map<SharedTier.Change, List<CacheKey>>> due = new LinkedHashMap<>();
+    for (Owed.DueChange change : changes) {
+      due.computeIfAbsent(change.key().cache(), unused -> new LinkedHashMap<>())
+          .computeIfAbsent(change.change(), unused -> new ArrayList<>())
+          .add(change.key());
+    }
+    due.values()
+        .forEach(
+            each -> each.forEach((change, keys) -> heardOwn(keys, shared.announce(keys, change))));
+  }
+
+  // ---- beats --------------------------------------------------------------------------------
+
+  /** A cache that lives off this tier, and when it was last asked about. */
+  private static final class Member {
+    private final LocalTier<?, ?> tier;
+    private final AtomicBoolean beatIsComing = new AtomicBoolean();
+
+    /** Of the background thread. */
+    private long beatenAt;
+
+    private long usedAt;
+    private boolean everBeaten;
+
+    Member(LocalTier<?, ?> tier) {
+      this.tier = tier;
+    }
+  }
+
+  private void beatSoon(String cache) {
+    Member member = caches.get(cache);
+    if (member != null
+        && available
+        && member.tier.holdsEntries()
+        && member.beatIsComing.compareAndSet(false, true)) {
+      background.after(
+          Duration.ZERO,
+          () -> {
+            member.beatIsComing.set(false);
+            attempt(() -> beat(cache, member));
+          });
+    }
+  }
+
+  /**
+   * Beats all caches whose last beat is older than a third of their bound: two may be late before
+   * L1 is not served.
+   */
+  private void beatWhereDue(@Nullable Duration pause) {
+    caches.forEach(
+        (cache, member) -> {
+          long now = time.nanos();
+          if (member.tier.wasUsed() || !member.everBeaten) {
+            member.usedAt = now;
+          }
+          boolean idle = now - member.usedAt > IDLE.toNanos();
+          long due = pause == null ? member.tier.boundNanos() / 3 : pause.toNanos();
+          if (member.tier.holdsEntries()
+              && !idle
+              && (!member.everBeaten || now - member.beatenAt >= due)) {
+            attempt(() -> beat(cache, member));
+          }
+        });
+  }
+
+  /** On the background thread. */
+  private void beat(String cache, Member member) {
+    SessionToken seenBefore = member.tier.seen();
+    long sentAt = time.nanos();
+    List<SharedTier.Beat> beats = shared.beat(cache, member.tier.places());
+    beats.forEach(beat -> member.tier.beaten(beat, sentAt, seenBefore));
+    member.beatenAt = sentAt;
+    member.everBeaten = true;
   }
 
   /** From the channel to the cache that is meant; caches of other services are not ours. */
   private final class Dispatch implements SharedTier.Listener {
     @Override
-    public void invalidated(String cache, int hash) {
-      InvalidationListener tier = caches.get(cache);
-      if (tier != null) {
-        tier.invalidated(hash);
-      }
-    }
-
-    @Override
-    public void everythingInvalidated(String cache) {
-      InvalidationListener tier = caches.get(cache);
-      if (tier != null) {
-        tier.everythingInvalidated();
+    public void invalidated(String cache, SharedTier.Place place, int @Nullable [] hashes) {
+      Member member = caches.get(cache);
+      if (member != null && member.tier.invalidated(place, hashes) == LocalTier.Heard.AFTER_A_GAP) {
+        beatSoon(cache);
       }
     }
 
     @Override
     public void messagesMayBeLost() {
-      forgetL1();
+      caches.keySet().forEach(RedisTier.this::beatSoon);
     }
   }
 }

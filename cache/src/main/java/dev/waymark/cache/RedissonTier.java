@@ -1,12 +1,12 @@
 package dev.waymark.cache;
 
+import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
-import dev.waymark.Role;
 import dev.waymark.WaymarkConfig;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +14,11 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -23,7 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Function;
+import java.util.concurrent.atomic.AtomicLong;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 import org.redisson.Redisson;
@@ -43,26 +47,20 @@ import org.redisson.connection.ConnectionListener;
  */
 final class RedissonTier implements SharedTier {
   /** Part of every key: a later layout must not read this one's data. */
-  private static final String LAYOUT = "1";
+  private static final String LAYOUT = "2";
 
-  /**
-   * How many scripts of one call are on their way at the same time. All of them have to be answered
-   * within one timeout, some of it for opening the connections they share.
-   */
-  private static final int WAVE = 64;
-
-  private static final Script READ = new Script("read");
-  private static final Script FILL = new Script("fill");
-  private static final Script RELEASE = new Script("release");
-  private static final Script ANNOUNCE = new Script("announce");
-  private static final Script SETTLE = new Script("settle");
-  private static final Script WITHDRAW = new Script("withdraw");
-  private static final Script FORGET = new Script("forget");
+  /** How many keys one script takes: Redis does nothing else meanwhile. */
+  private static final int LARGEST_GROUP = 200;
 
   private final WaymarkConfig.Redis settings;
   private final @Nullable TrustManagerFactory trust;
   private final String channel;
+  private final Scripts scripts;
+
+  /** Makes epochs that nobody else makes: who this is, and a count. */
   private final String sender = UUID.randomUUID().toString();
+
+  private final AtomicLong epochs = new AtomicLong();
 
   /** Set by {@link #open}, which only one thread calls at a time; see {@link RedisTier}. */
   private volatile @Nullable RedissonClient client;
@@ -70,8 +68,9 @@ final class RedissonTier implements SharedTier {
   private volatile @Nullable Future<?> subscription;
   private volatile boolean closed;
 
-  RedissonTier(WaymarkConfig.Redis settings) {
+  RedissonTier(WaymarkConfig.Redis settings, Scripts scripts) {
     this.settings = settings;
+    this.scripts = scripts;
     // Read now: a file that is missing or empty is a mistake to be told at once, not an outage.
     this.trust = settings.trustStore().map(RedissonTier::trustIn).orElse(null);
     this.channel = settings.namespace() + ":invalidations:" + LAYOUT;
@@ -126,162 +125,293 @@ final class RedissonTier implements SharedTier {
                     .toCompletableFuture());
   }
 
-  private void hear(String message, Listener listener) {
+  /** {@code cache bucket epoch seq hash,hash} or an asterisk for all hashes. */
+  private static void hear(String message, Listener listener) {
     String[] parts = message.split(" ", -1);
-    if (parts.length != 3) {
-      // Not of our making, or of a version to come: what it speaks of is anybody's guess.
-      listener.messagesMayBeLost();
-    } else if (parts[0].equals(sender)) {
-      return;
-    } else if (parts[2].equals("*")) {
-      listener.everythingInvalidated(parts[1]);
-    } else {
-      try {
-        listener.invalidated(parts[1], Integer.parseInt(parts[2]));
-      } catch (NumberFormatException unreadable) {
-        listener.messagesMayBeLost();
+    try {
+      if (parts.length == 5) {
+        listener.invalidated(
+            parts[0],
+            new Place(Integer.parseInt(parts[1]), parts[2], Long.parseLong(parts[3])),
+            hashes(parts[4]));
+        return;
       }
+    } catch (NumberFormatException unreadable) {
+      // As below.
     }
+    // Not of our making, or of a version to come: what it speaks of is anybody's guess.
+    listener.messagesMayBeLost();
+  }
+
+  private static int @Nullable [] hashes(String text) {
+    if (text.equals("*")) {
+      return null;
+    }
+    if (text.isEmpty()) {
+      return new int[0];
+    }
+    String[] each = text.split(",", -1);
+    int[] hashes = new int[each.length];
+    for (int i = 0; i < each.length; i++) {
+      if (each[i].equals("*")) {
+        return null;
+      }
+      hashes[i] = Integer.parseInt(each[i]);
+    }
+    return hashes;
   }
 
   @Override
   public Lookup read(CacheKey key, String leaseToken, Asking asking) {
-    Keys keys = new Keys(key);
+    Names names = names(key);
     List<?> answer =
         await(
-            READ.<List<?>>call(
-                client(),
+            this.<List<?>>call(
+                scripts.read,
                 RScript.ReturnType.LIST,
-                List.of(keys.value(), keys.lease(), keys.mark(), keys.epoch()),
+                List.of(names.value(key), names.lease(key), names.state(), names.stream()),
                 leaseToken,
                 LEASE.toMillis(),
                 asking == Asking.READ ? "read" : "refresh",
-                UUID.randomUUID().toString()));
-    int kind = ((Number) answer.get(0)).intValue();
-    return switch (kind) {
+                key.cell(),
+                freshEpoch()));
+    return switch (integer(answer.get(0))) {
       case 1 ->
           new Lookup.Hit(
-              (byte[]) answer.get(1), Duration.ofMillis(((Number) answer.get(2)).longValue()));
-      case 2 -> new Lookup.Leased();
-      case 3 -> new Lookup.Awaited();
-      default -> new Lookup.InDoubt();
+              value((byte[]) answer.get(1)),
+              Duration.ofMillis(((Number) answer.get(2)).longValue()));
+      case 2 -> new Lookup.Leased(Doubt.NONE);
+      case 3 -> new Lookup.Awaited(Doubt.NONE);
+      case 4 -> new Lookup.Leased(Doubt.IN_DOUBT);
+      default -> new Lookup.Awaited(Doubt.IN_DOUBT);
     };
+  }
+
+  /** What follows the line that the scripts have written before it. */
+  private static byte[] value(byte[] stored) {
+    for (int i = 0; i < stored.length; i++) {
+      if (stored[i] == '\n') {
+        return Arrays.copyOfRange(stored, i + 1, stored.length);
+      }
+    }
+    return new byte[0];
   }
 
   @Override
   public Fill fill(
-      CacheKey key,
-      String leaseToken,
-      byte[] value,
-      Duration timeToLive,
-      Role role,
-      @Nullable LogPosition position) {
-    Keys keys = new Keys(key);
-    List<Object> arguments = new ArrayList<>();
+      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+    Names names = names(key);
+    List<Object> arguments = new ArrayList<>(9);
     arguments.add(leaseToken);
     arguments.add(value);
     arguments.add(timeToLive.toMillis());
-    arguments.add(role == Role.PRIMARY ? "primary" : "replica");
-    addPosition(arguments, position);
-    Long answer =
+    arguments.add(key.cell());
+    arguments.add(freshEpoch());
+    if (label instanceof ReadLabel.Primary primary) {
+      arguments.add("primary");
+      arguments.add(shard(primary.shard()));
+      arguments.add(primary.snapshot() == null ? "" : primary.snapshot());
+      arguments.add(text(primary.position()));
+    } else if (label instanceof ReadLabel.Replica replica) {
+      arguments.add("replica");
+      arguments.add(shard(replica.shard()));
+      arguments.add("");
+      arguments.add(text(replica.position()));
+    } else {
+      arguments.add("unfenced");
+      arguments.add(shard(label.shard()));
+      arguments.add("");
+      arguments.add("");
+    }
+    List<?> answer =
         await(
-            FILL.<Long>call(
-                client(),
-                RScript.ReturnType.LONG,
-                List.of(keys.value(), keys.lease(), keys.mark(), keys.floor(), keys.epoch()),
+            this.<List<?>>call(
+                scripts.fill,
+                RScript.ReturnType.LIST,
+                List.of(names.value(key), names.lease(key), names.state(), names.stream()),
                 arguments.toArray()));
-    return switch (answer.intValue()) {
-      case 1 -> Fill.STORED;
-      case 2 -> Fill.LEASE_LOST;
-      case 3 -> Fill.IN_DOUBT;
-      default -> Fill.NOT_NEW_ENOUGH;
+    return switch (integer(answer.get(0))) {
+      case 1 -> new Fill.Stored();
+      case 2 -> new Fill.Refused(Refusal.LEASE_LOST);
+      case 3 -> new Fill.Refused(Refusal.IN_DOUBT);
+      case 5 -> new Fill.Unrecovered(word(answer.get(1)));
+      case 6 -> new Fill.Refused(Refusal.BEFORE_HORIZON);
+      default -> new Fill.Refused(Refusal.NOT_NEW_ENOUGH);
     };
   }
 
   @Override
   public void release(CacheKey key, String leaseToken) {
-    Keys keys = new Keys(key);
     await(
-        RELEASE.<Long>call(
-            client(), RScript.ReturnType.LONG, List.of(keys.lease(), keys.epoch()), leaseToken));
+        call(scripts.release, RScript.ReturnType.LONG, List.of(names(key).lease(key)), leaseToken));
   }
 
   @Override
-  public void announce(List<CacheKey> toAnnounce, String writer, String intent) {
-    forEach(
-        toAnnounce,
-        key -> {
-          Keys keys = new Keys(key);
-          return ANNOUNCE.call(
-              client(),
-              RScript.ReturnType.LONG,
-              List.of(keys.value(), keys.lease(), keys.mark(), keys.intent(), keys.epoch()),
-              writer,
-              MARK.toMillis(),
-              intent,
-              UUID.randomUUID().toString());
-        });
+  public List<Intent> announce(List<CacheKey> keys, Change change) {
+    String writer = "";
+    String shard = "";
+    String position = "";
+    if (change instanceof Change.Open open) {
+      writer = text(open.writer());
+      shard = shard(open.writer().shard());
+    } else if (change instanceof Change.Committed committed) {
+      shard = shard(committed.shard());
+      position = text(committed.position());
+    }
+    Map<CacheKey, Intent> intents = new HashMap<>();
+    List<List<CacheKey>> groups = byBucket(keys);
+    List<CompletableFuture<List<?>>> answers = new ArrayList<>();
+    for (List<CacheKey> group : groups) {
+      Names names = names(group.get(0));
+      List<Object> parts = new ArrayList<>(List.of(names.state(), names.stream()));
+      List<Object> arguments =
+          new ArrayList<>(
+              List.of(
+                  freshEpoch(),
+                  channel,
+                  group.get(0).cache() + " " + group.get(0).bucket(),
+                  writer,
+                  INTENT.toMillis(),
+                  shard,
+                  position));
+      for (CacheKey key : group) {
+        parts.addAll(List.of(names.value(key), names.lease(key), names.intent(key)));
+        arguments.add(key.cell());
+        arguments.add(key.hash());
+      }
+      answers.add(
+          this.<List<?>>call(
+              scripts.announce, RScript.ReturnType.LIST, parts, arguments.toArray()));
+    }
+    long deadline = deadline();
+    for (int i = 0; i < groups.size(); i++) {
+      List<?> answer = await(answers.get(i), deadline);
+      Place place =
+          new Place(
+              groups.get(i).get(0).bucket(),
+              word(answer.get(0)),
+              Long.parseLong(word(answer.get(1))));
+      for (CacheKey key : groups.get(i)) {
+        intents.put(key, new Intent(place, word(answer.get(2))));
+      }
+    }
+    return keys.stream().map(intents::get).map(Objects::requireNonNull).toList();
   }
 
   @Override
-  public List<Boolean> settle(List<Settlement> settlements) {
-    return forEach(
-            settlements,
-            settlement -> {
-              Keys keys = new Keys(settlement.key());
-              List<Object> arguments = new ArrayList<>();
-              arguments.add(Objects.requireNonNullElse(settlement.writer(), ""));
-              addPosition(arguments, settlement.position());
-              arguments.add(FLOOR.toMillis());
-              Put put = settlement.put();
-              arguments.add(put == null ? "" : put.intent());
-              arguments.add(put == null ? "" : put.value());
-              arguments.add(put == null ? "" : put.timeToLive().toMillis());
-              arguments.add(channel);
-              arguments.add(
-                  sender + " " + settlement.key().cache() + " " + settlement.key().hash());
-              return SETTLE.call(
-                  client(),
-                  RScript.ReturnType.LONG,
-                  List.of(
-                      keys.value(),
-                      keys.lease(),
-                      keys.mark(),
-                      keys.intent(),
-                      keys.floor(),
-                      keys.epoch()),
-                  arguments.toArray());
-            })
-        .stream()
-        .map(answer -> answer == 1)
-        .toList();
+  public void settle(List<Settlement> settlements, Writer writer, @Nullable LogPosition position) {
+    Map<CacheKey, Settlement> each = new HashMap<>();
+    settlements.forEach(settlement -> each.put(settlement.key(), settlement));
+    for (List<CacheKey> group : byBucket(settlements.stream().map(Settlement::key).toList())) {
+      Names names = names(group.get(0));
+      List<Object> parts = new ArrayList<>(List.of(names.state(), names.stream()));
+      String epoch = "";
+      for (CacheKey key : group) {
+        Put put = Objects.requireNonNull(each.get(key)).put();
+        epoch = put == null ? epoch : put.intent().place().epoch();
+      }
+      List<Object> arguments =
+          new ArrayList<>(List.of(text(writer), shard(writer.shard()), text(position), epoch));
+      for (CacheKey key : group) {
+        parts.addAll(List.of(names.value(key), names.lease(key), names.intent(key)));
+        Put put = Objects.requireNonNull(each.get(key)).put();
+        arguments.add(key.cell());
+        arguments.add(put == null ? "" : put.intent().token());
+        arguments.add(put == null ? "" : put.value());
+        arguments.add(put == null ? "" : put.timeToLive().toMillis());
+      }
+      // Not waited for: lost, it costs the next reader the proof.
+      var unused = call(scripts.settle, RScript.ReturnType.LONG, parts, arguments.toArray());
+    }
   }
 
   @Override
-  public void withdraw(List<CacheKey> toWithdraw, String writer) {
-    forEach(
-        toWithdraw,
-        key ->
-            WITHDRAW.call(
-                client(), RScript.ReturnType.LONG, List.of(new Keys(key).mark()), writer));
+  public void recover(String cache, int bucket, String epoch, String shard, Horizon horizon) {
+    await(
+        call(
+            scripts.barrier,
+            RScript.ReturnType.LONG,
+            List.of(new Names(cache, bucket).state()),
+            epoch,
+            shard(shard),
+            Long.toUnsignedString(horizon.transactionId()),
+            horizon.snapshot(),
+            text(horizon.position())));
+  }
+
+  @Override
+  public int sweep(String cache, int bucket, List<Integer> cells, String shard, Horizon horizon) {
+    List<Object> arguments =
+        new ArrayList<>(List.of(shard(shard), horizon.snapshot(), text(horizon.position())));
+    arguments.addAll(cells);
+    Long left =
+        await(
+            this.<Long>call(
+                scripts.sweep,
+                RScript.ReturnType.LONG,
+                List.of(new Names(cache, bucket).state()),
+                arguments.toArray()));
+    return left.intValue();
   }
 
   @Override
   public void forget(String cache) {
-    List<CacheKey> oneOfEachBucket = new ArrayList<>();
+    List<CompletableFuture<Object>> answers = new ArrayList<>();
     for (int bucket = 0; bucket < CacheKey.BUCKETS; bucket++) {
-      oneOfEachBucket.add(new CacheKey(cache, "", bucket));
+      Names names = new Names(cache, bucket);
+      answers.add(
+          call(
+              scripts.forget,
+              RScript.ReturnType.VALUE,
+              List.of(names.state(), names.stream()),
+              freshEpoch(),
+              channel,
+              cache + " " + bucket));
     }
-    forEach(
-        oneOfEachBucket,
-        key ->
-            FORGET.call(
-                client(),
-                RScript.ReturnType.LONG,
-                List.of(new Keys(key).epoch()),
-                UUID.randomUUID().toString(),
-                channel,
-                sender + " " + cache + " *"));
+    long deadline = deadline();
+    answers.forEach(answer -> await(answer, deadline));
+  }
+
+  @Override
+  public List<Beat> beat(String cache, List<Place> known) {
+    List<CompletableFuture<List<?>>> answers = new ArrayList<>();
+    for (Place place : known) {
+      Names names = new Names(cache, place.bucket());
+      answers.add(
+          call(
+              scripts.beat,
+              RScript.ReturnType.LIST,
+              List.of(names.state(), names.stream()),
+              freshEpoch(),
+              place.epoch(),
+              place.seq()));
+    }
+    long deadline = deadline();
+    List<Beat> beats = new ArrayList<>();
+    for (int i = 0; i < known.size(); i++) {
+      List<?> answer = await(answers.get(i), deadline);
+      beats.add(
+          new Beat(
+              new Place(
+                  known.get(i).bucket(), word(answer.get(0)), Long.parseLong(word(answer.get(1)))),
+              hashes(word(answer.get(2)))));
+    }
+    return beats;
+  }
+
+  /** The keys of each bucket, no more at once than a script should do. */
+  private static List<List<CacheKey>> byBucket(List<CacheKey> keys) {
+    Map<Integer, List<CacheKey>> buckets = new LinkedHashMap<>();
+    for (CacheKey key : keys) {
+      buckets.computeIfAbsent(key.bucket(), unused -> new ArrayList<>()).add(key);
+    }
+    List<List<CacheKey>> groups = new ArrayList<>();
+    for (List<CacheKey> bucket : buckets.values()) {
+      for (int from = 0; from < bucket.size(); from += LARGEST_GROUP) {
+        groups.add(bucket.subList(from, Math.min(bucket.size(), from + LARGEST_GROUP)));
+      }
+    }
+    return groups;
   }
 
   @Override
@@ -294,25 +424,12 @@ final class RedissonTier implements SharedTier {
     }
   }
 
-  /**
-   * One script for each item, all on their way before the first answer is waited for: one round
-   * trip, and on a Redis Cluster each goes to the node that has its key.
-   */
-  private <T> List<Long> forEach(List<T> items, Function<T, Future<Long>> script) {
-    List<Long> answers = new ArrayList<>(items.size());
-    for (int from = 0; from < items.size(); from += WAVE) {
-      List<Future<Long>> wave =
-          items.subList(from, Math.min(items.size(), from + WAVE)).stream().map(script).toList();
-      long deadline = System.nanoTime() + settings.timeout().toNanos();
-      for (Future<Long> answer : wave) {
-        answers.add(await(answer, deadline));
-      }
-    }
-    return answers;
+  private long deadline() {
+    return System.nanoTime() + settings.timeout().toNanos();
   }
 
   private <T> T await(Future<T> answer) {
-    return await(answer, System.nanoTime() + settings.timeout().toNanos());
+    return await(answer, deadline());
   }
 
   /**
@@ -377,14 +494,58 @@ final class RedissonTier implements SharedTier {
     return open;
   }
 
-  private static void addPosition(List<Object> arguments, @Nullable LogPosition position) {
-    if (position == null) {
-      arguments.addAll(List.of("", "", "", ""));
-    } else {
-      arguments.add(Long.toUnsignedString(position.systemId()));
-      arguments.add(position.timeline());
-      arguments.add(position.lsn() >>> 32);
-      arguments.add(position.lsn() & 0xFFFF_FFFFL);
+  private String freshEpoch() {
+    return sender + "-" + epochs.incrementAndGet();
+  }
+
+  private Names names(CacheKey key) {
+    return new Names(key.cache(), key.bucket());
+  }
+
+  private static int integer(Object answer) {
+    return ((Number) answer).intValue();
+  }
+
+  private static String word(Object answer) {
+    return new String((byte[]) answer, StandardCharsets.UTF_8);
+  }
+
+  /** Without blanks and slashes, which have a meaning of their own in the scripts. */
+  private static String shard(String name) {
+    return URLEncoder.encode(name, StandardCharsets.UTF_8);
+  }
+
+  private static String text(Writer writer) {
+    return shard(writer.shard()) + "/" + Long.toUnsignedString(writer.transactionId());
+  }
+
+  private static String text(@Nullable LogPosition position) {
+    return position == null
+        ? ""
+        : Long.toUnsignedString(position.systemId())
+            + " "
+            + position.timeline()
+            + " "
+            + Long.toUnsignedString(position.lsn());
+  }
+
+  private <R> CompletableFuture<R> call(
+      String script, RScript.ReturnType type, List<Object> keys, Object... arguments) {
+    Object[] encoded = new Object[arguments.length];
+    for (int i = 0; i < arguments.length; i++) {
+      encoded[i] =
+          arguments[i] instanceof byte[] bytes
+              ? bytes
+              : arguments[i].toString().getBytes(StandardCharsets.UTF_8);
+    }
+    try {
+      return client()
+          .getScript(ByteArrayCodec.INSTANCE)
+          .<R>evalAsync(RScript.Mode.READ_WRITE, script, type, keys, encoded)
+          .toCompletableFuture();
+    } catch (RuntimeException refused) {
+      // A client that is being closed says so at once. To the caller it is one more failure.
+      return CompletableFuture.failedFuture(refused);
     }
   }
 
@@ -482,74 +643,34 @@ final class RedissonTier implements SharedTier {
     }
   }
 
-  /** The names of one key's parts. The tag in braces keeps them in one slot of a Redis Cluster. */
-  private final class Keys {
+  /**
+   * The names of one bucket's parts. The tag in braces keeps them in one slot of a Redis Cluster.
+   */
+  private final class Names {
     private final String bucket;
-    private final String text;
 
-    Keys(CacheKey key) {
-      this.bucket =
-          "{" + settings.namespace() + ":" + key.cache() + ":" + key.bucket() + "}" + LAYOUT;
-      this.text = key.text();
+    Names(String cache, int bucket) {
+      this.bucket = "{" + settings.namespace() + ":" + cache + ":" + bucket + "}" + LAYOUT;
     }
 
-    String value() {
-      return bucket + ":value:" + text;
+    String state() {
+      return bucket + ":state";
     }
 
-    String lease() {
-      return bucket + ":lease:" + text;
+    String stream() {
+      return bucket + ":stream";
     }
 
-    String mark() {
-      return bucket + ":mark:" + text;
+    String value(CacheKey key) {
+      return bucket + ":value:" + key.text();
     }
 
-    String intent() {
-      return bucket + ":intent:" + text;
+    String lease(CacheKey key) {
+      return bucket + ":lease:" + key.text();
     }
 
-    String floor() {
-      return bucket + ":floor:" + text;
-    }
-
-    String epoch() {
-      return bucket + ":epoch";
-    }
-  }
-
-  /** A script of this package. */
-  private static final class Script {
-    private final String text;
-
-    Script(String name) {
-      String file = name + ".lua";
-      try (InputStream in = RedissonTier.class.getResourceAsStream(file)) {
-        this.text =
-            new String(Objects.requireNonNull(in, file).readAllBytes(), StandardCharsets.UTF_8);
-      } catch (IOException unreadable) {
-        throw new UncheckedIOException(unreadable);
-      }
-    }
-
-    <R> Future<R> call(
-        RedissonClient client, RScript.ReturnType type, List<Object> keys, Object... arguments) {
-      Object[] encoded = new Object[arguments.length];
-      for (int i = 0; i < arguments.length; i++) {
-        encoded[i] =
-            arguments[i] instanceof byte[] bytes
-                ? bytes
-                : arguments[i].toString().getBytes(StandardCharsets.UTF_8);
-      }
-      try {
-        return client
-            .getScript(ByteArrayCodec.INSTANCE)
-            .<R>evalAsync(RScript.Mode.READ_WRITE, text, type, keys, encoded)
-            .toCompletableFuture();
-      } catch (RuntimeException refused) {
-        // A client that is being closed says so at once. To the caller it is one more failure.
-        return CompletableFuture.failedFuture(refused);
-      }
+    String intent(CacheKey key) {
+      return bucket + ":intent:" + key.text();
     }
   }
 }

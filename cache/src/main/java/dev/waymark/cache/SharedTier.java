@@ -1,14 +1,14 @@
 package dev.waymark.cache;
 
+import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
-import dev.waymark.Role;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * L2: what the caches of all processes share, operation by operation; each is atomic for one key.
- * Shared between threads.
+ * L2: what the caches of all processes share, operation by operation; each is atomic for one bucket
+ * of one cache. Shared between threads.
  *
  * <p>Every operation takes one round trip and throws {@link SharedTierException} if there was no
  * answer in time. It may then still be carried out, even much later: all of them are such that this
@@ -18,14 +18,8 @@ interface SharedTier extends AutoCloseable {
   /** How long a reader has for its load. Others wait for it only a part of this. */
   Duration LEASE = Duration.ofSeconds(3);
 
-  /**
-   * How long a write stays in doubt if nobody says how it ended. A COMMIT that takes longer is not
-   * protected.
-   */
-  Duration MARK = Duration.ofSeconds(30);
-
-  /** How long the position of a key's last commit is kept: longer than a replica should lag. */
-  Duration FLOOR = Duration.ofMinutes(5);
+  /** How long after its announcement a writer may put the new value. */
+  Duration INTENT = Duration.ofSeconds(30);
 
   /**
    * Makes sure that the tier can be reached and that the listener hears of invalidations. To be
@@ -36,50 +30,63 @@ interface SharedTier extends AutoCloseable {
   /** The value of a key, or how to come by it. */
   Lookup read(CacheKey key, String leaseToken, Asking asking);
 
-  /** Stores what the holder of a lease has loaded, if nothing speaks against it. */
-  Fill fill(
-      CacheKey key,
-      String leaseToken,
-      byte[] value,
-      Duration timeToLive,
-      Role role,
-      @Nullable LogPosition position);
+  /** Stores what the holder of a lease has loaded, if the label proves that it may be kept. */
+  Fill fill(CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label);
 
   /** Gives a lease back without a fill. */
   void release(CacheKey key, String leaseToken);
 
   /**
-   * Drops values and leases and puts the keys in doubt, before COMMIT.
+   * Drops values and leases, tells everyone, and puts the keys' cells in doubt until somebody
+   * proves that the writer is over.
    *
-   * @param writer names the transaction
-   * @param intent names this very call
+   * @param keys of one cache
+   * @return for each key, in order, what names this announcement
    */
-  void announce(List<CacheKey> keys, String writer, String intent);
+  List<Intent> announce(List<CacheKey> keys, Change change);
 
   /**
-   * Drops values and leases and tells all other processes; the keys are then no longer in doubt for
-   * this writer.
+   * Says that a writer is over, and puts its values. Sent and not waited for: nothing depends on
+   * it.
    *
-   * @return for each settlement whether its new value was put
+   * @param settlements of one cache
+   * @param position at or after the commit; null after a rollback
    */
-  List<Boolean> settle(List<Settlement> settlements);
+  void settle(List<Settlement> settlements, Writer writer, @Nullable LogPosition position);
 
-  /** Takes an announcement back; values stay dropped, nobody is told. */
-  void withdraw(List<CacheKey> keys, String writer);
+  /**
+   * Tells a bucket whose state was lost where a shard's writers begin again.
+   *
+   * @param epoch as {@link Fill.Unrecovered} named it, before the horizon was drawn
+   */
+  void recover(String cache, int bucket, String epoch, String shard, Horizon horizon);
 
-  /** Drops all values and leases of a cache and tells all other processes. */
+  /**
+   * Takes writers that are proven to be over out of cells.
+   *
+   * @return how many of the cells are still in doubt
+   */
+  int sweep(String cache, int bucket, List<Integer> cells, String shard, Horizon horizon);
+
+  /** Drops all values, leases and announcements of a cache and tells everyone. */
   void forget(String cache);
+
+  /** What this process has missed of a cache's invalidations, for each place that it knows. */
+  List<Beat> beat(String cache, List<Place> known);
 
   @Override
   void close();
 
-  /** Hears what other processes say; never what this one said itself. */
+  /** Hears what is told, in no certain order, perhaps twice, perhaps never. */
   interface Listener {
-    void invalidated(String cache, int hash);
+    /**
+     * Keys have changed.
+     *
+     * @param hashes null for all keys of the bucket
+     */
+    void invalidated(String cache, Place place, int @Nullable [] hashes);
 
-    void everythingInvalidated(String cache);
-
-    /** The connection was lost or has come back: there may have been messages in between. */
+    /** A message could not be read, or the connection was lost: some may be missing. */
     void messagesMayBeLost();
   }
 
@@ -89,6 +96,12 @@ interface SharedTier extends AutoCloseable {
     READ,
     /** A lease, because the value there is does not serve. */
     REFRESH
+  }
+
+  /** Whether a writer of the key's cell may be neither over nor visible. */
+  enum Doubt {
+    NONE,
+    IN_DOUBT
   }
 
   /** The answer to a read. */
@@ -102,13 +115,10 @@ interface SharedTier extends AutoCloseable {
     record Hit(byte[] value, Duration remaining) implements Lookup {}
 
     /** There is none, and the caller is the one to fill it. */
-    record Leased() implements Lookup {}
+    record Leased(Doubt doubt) implements Lookup {}
 
     /** There is none, and another reader is about to fill it. */
-    record Awaited() implements Lookup {}
-
-    /** A write is in doubt: whatever is loaded must not be kept. */
-    record InDoubt() implements Lookup {}
+    record Awaited(Doubt doubt) implements Lookup {}
 
     /** The shared tier cannot be asked. */
     record Unavailable() implements Lookup {}
@@ -118,26 +128,88 @@ interface SharedTier extends AutoCloseable {
   }
 
   /** What became of a fill. */
-  enum Fill {
+  sealed interface Fill {
     /** The value is there for everyone. */
-    STORED,
+    record Stored() implements Fill {}
+
+    /** It is not. */
+    record Refused(Refusal why) implements Fill {}
+
+    /**
+     * It is not: the bucket's state was lost, and the shard's horizon is not known yet.
+     *
+     * @param epoch names the loss
+     */
+    record Unrecovered(String epoch) implements Fill {}
+  }
+
+  /** Why a fill was refused. */
+  enum Refusal {
     /** The key changed meanwhile, or the load took too long. */
     LEASE_LOST,
-    /** A write is in doubt. */
+    /** A writer is not proven to be over. The lease of a replica's load stands. */
     IN_DOUBT,
-    /** A replica's answer is not known to show the key's last commit. */
-    NOT_NEW_ENOUGH
+    /** Not known to show the last commits. The lease of a replica's load stands. */
+    NOT_NEW_ENOUGH,
+    /** Transactions from before the loss of the bucket's state still run. */
+    BEFORE_HORIZON,
+    /** Redis could not be asked. */
+    UNAVAILABLE
   }
+
+  /**
+   * A transaction.
+   *
+   * @param transactionId PostgreSQL's 64-bit id, unsigned
+   */
+  record Writer(String shard, long transactionId) {}
+
+  /** What changes a key. */
+  sealed interface Change {
+    /** A transaction that has not been committed, or may not have been. */
+    record Open(Writer writer) implements Change {}
+
+    /** A transaction whose commit was acknowledged. */
+    record Committed(String shard, LogPosition position) implements Change {}
+
+    /** Something elsewhere, of which only this is known. */
+    record Elsewhere() implements Change {}
+  }
+
+  /**
+   * An announcement of one key.
+   *
+   * @param place where in the bucket's order it stands
+   * @param token names this very announcement; a put needs it
+   */
+  record Intent(Place place, String token) {}
+
+  /**
+   * A place in the order of a bucket's invalidations.
+   *
+   * @param epoch within which the order holds; "" if none is known
+   * @param seq counts from 1
+   */
+  record Place(int bucket, String epoch, long seq) {
+    static Place unknown(int bucket) {
+      return new Place(bucket, "", 0);
+    }
+  }
+
+  /**
+   * Where a bucket's invalidations have come to.
+   *
+   * @param missed the hashes of what came after the place that was given; null if nobody can tell
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
+  record Beat(Place place, int @Nullable [] missed) {}
 
   /**
    * The end of a write to one key.
    *
-   * @param writer names the transaction; null to leave its mark standing
-   * @param position at or after the commit; null if not known
    * @param put the new value; null for none
    */
-  record Settlement(
-      CacheKey key, @Nullable String writer, @Nullable LogPosition position, @Nullable Put put) {}
+  record Settlement(CacheKey key, @Nullable Put put) {}
 
   /**
    * A new value to take the place of the old one.
@@ -145,7 +217,7 @@ interface SharedTier extends AutoCloseable {
    * @param intent the announcement it belongs to; the value is put only if none came after it
    */
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
-  record Put(String intent, byte[] value, Duration timeToLive) {}
+  record Put(Intent intent, byte[] value, Duration timeToLive) {}
 
   /** For caches that have only L1. */
   SharedTier NONE =
@@ -160,31 +232,39 @@ interface SharedTier extends AutoCloseable {
 
         @Override
         public Fill fill(
-            CacheKey key,
-            String leaseToken,
-            byte[] value,
-            Duration timeToLive,
-            Role role,
-            @Nullable LogPosition position) {
-          return Fill.LEASE_LOST;
+            CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+          return new Fill.Refused(Refusal.LEASE_LOST);
         }
 
         @Override
         public void release(CacheKey key, String leaseToken) {}
 
         @Override
-        public void announce(List<CacheKey> keys, String writer, String intent) {}
-
-        @Override
-        public List<Boolean> settle(List<Settlement> settlements) {
-          return settlements.stream().map(settlement -> false).toList();
+        public List<Intent> announce(List<CacheKey> keys, Change change) {
+          return List.of();
         }
 
         @Override
-        public void withdraw(List<CacheKey> keys, String writer) {}
+        public void settle(
+            List<Settlement> settlements, Writer writer, @Nullable LogPosition position) {}
+
+        @Override
+        public void recover(
+            String cache, int bucket, String epoch, String shard, Horizon horizon) {}
+
+        @Override
+        public int sweep(
+            String cache, int bucket, List<Integer> cells, String shard, Horizon horizon) {
+          return 0;
+        }
 
         @Override
         public void forget(String cache) {}
+
+        @Override
+        public List<Beat> beat(String cache, List<Place> known) {
+          return List.of();
+        }
 
         @Override
         public void close() {}

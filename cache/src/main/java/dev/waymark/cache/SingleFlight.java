@@ -1,6 +1,7 @@
 package dev.waymark.cache;
 
 import dev.waymark.Outcome;
+import dev.waymark.SessionToken;
 import dev.waymark.WaymarkException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -16,9 +17,10 @@ final class SingleFlight<K, V> {
    *
    * @param stamp what is known of the key. A load that began under another stamp is not joined: it
    *     may have seen the database before a change that the caller knows to be committed.
+   * @param seen what sessions are known to have seen; a load that begins now shows it
    */
-  Flight<V> enter(K key, int stamp) {
-    Flight<V> mine = new Flight<>(stamp);
+  Flight<V> enter(K key, int stamp, SessionToken seen, long nowNanos) {
+    Flight<V> mine = new Flight<>(stamp, seen, nowNanos);
     Flight<V> flight =
         flights.compute(
             key, (same, running) -> running != null && running.stamp == stamp ? running : mine);
@@ -29,6 +31,11 @@ final class SingleFlight<K, V> {
     return flight;
   }
 
+  /** A load that nobody joins. */
+  static <V> Flight<V> alone(int stamp, SessionToken seen, long nowNanos) {
+    return new Flight<>(stamp, seen, nowNanos);
+  }
+
   /** To be called by the leader in the end, whatever happened. */
   void leave(K key, Flight<V> flight) {
     flights.remove(key, flight);
@@ -37,11 +44,24 @@ final class SingleFlight<K, V> {
   /** One load. The leader must {@link #land} or {@link #crash} it. */
   static final class Flight<V> {
     private final int stamp;
+    private final SessionToken seen;
+    private final long beganAtNanos;
     private final Thread leader = Thread.currentThread();
     private final CompletableFuture<CacheAnswer<V>> answer = new CompletableFuture<>();
 
-    private Flight(int stamp) {
+    private Flight(int stamp, SessionToken seen, long beganAtNanos) {
       this.stamp = stamp;
+      this.seen = seen;
+      this.beganAtNanos = beganAtNanos;
+    }
+
+    /** What sessions were known to have seen when it began. */
+    SessionToken seen() {
+      return seen;
+    }
+
+    long beganAtNanos() {
+      return beganAtNanos;
     }
 
     int stamp() {

@@ -1,9 +1,13 @@
 package dev.waymark.cache;
 
+import dev.waymark.Horizon;
+import dev.waymark.Horizons;
 import dev.waymark.KeyRendering;
 import dev.waymark.LogPosition;
 import dev.waymark.Outcome;
 import dev.waymark.PositionedRead;
+import dev.waymark.Role;
+import dev.waymark.Route;
 import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.WaymarkException;
@@ -12,10 +16,13 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
 import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -58,14 +65,28 @@ public final class TieredCache<K, V> {
   private final Duration timeToLive;
   private final Duration l1TimeToLive;
   private final Duration negativeTimeToLive;
+
+  /** For values that nobody vouches for; null where there is no Redis to do so. */
+  private final @Nullable Duration l1StalenessBound;
+
   private final boolean writeThrough;
+  private final PendingWrites.WithoutRedis withoutRedis;
+  private final @Nullable Loader<K, V> primaryLoader;
+  private final @Nullable Horizons horizons;
+  private final Consumer<LogPosition> sessionRead;
   private final Time time;
+
+  /** Losses of Redis' state that this process is mending, so that not every reader does. */
+  private final Set<Loss> beingMended = ConcurrentHashMap.newKeySet();
 
   private final SingleFlight<K, V> flights = new SingleFlight<>();
 
   /** Weak: a transaction that ends without a word to its hooks takes its writes with it. */
   private final Map<Transaction, PendingWrites<K, V>> pending =
       Collections.synchronizedMap(new WeakHashMap<>());
+
+  /** One loss of a bucket's state, as it concerns one shard. */
+  private record Loss(String epoch, String shard) {}
 
   private final AtomicBoolean toldOfUnencodable = new AtomicBoolean();
   private final LongAdder l1Hits = new LongAdder();
@@ -83,7 +104,9 @@ public final class TieredCache<K, V> {
         builder.keyText == null ? new KeyForm.Known<>() : new KeyForm.Written<>(builder.keyText);
     this.rendering = builder.keyRendering;
     this.local =
-        builder.withL1 ? LocalTier.holding(builder.maximumSize, builder.time) : LocalTier.none();
+        builder.withL1
+            ? LocalTier.holding(builder.maximumSize, builder.l1StalenessBound, builder.time)
+            : LocalTier.none(builder.time);
     this.redis = builder.redis == null ? RedisTier.none() : builder.redis;
     this.format = builder.codec == null ? null : new ValueFormat<>(builder.codec);
     this.sessionToken = builder.sessionToken;
@@ -91,6 +114,11 @@ public final class TieredCache<K, V> {
     this.l1TimeToLive = builder.l1TimeToLive;
     this.negativeTimeToLive = builder.negativeTimeToLive;
     this.writeThrough = builder.writeThrough;
+    this.withoutRedis = builder.withoutRedis;
+    this.primaryLoader = builder.primaryLoader;
+    this.horizons = builder.horizons;
+    this.sessionRead = builder.sessionRead;
+    this.l1StalenessBound = builder.redis == null ? null : builder.l1StalenessBound;
     this.time = builder.time;
   }
 
@@ -114,9 +142,10 @@ public final class TieredCache<K, V> {
   public @Nullable V get(K key) {
     int hash = keys.hash(key);
     SessionToken session = sessionToken.get();
-    LocalTier.Entry<V> entry = local.get(key, hash);
-    if (entry != null && shows(entry.position(), session)) {
+    LocalTier.Entry<V> entry = local.get(key, hash, session);
+    if (entry != null) {
       l1Hits.increment();
+      shown(entry.position(), session);
       return entry.value();
     }
     return miss(key, hash, session).value();
@@ -126,12 +155,24 @@ public final class TieredCache<K, V> {
   public CacheAnswer<V> lookup(K key) {
     int hash = keys.hash(key);
     SessionToken session = sessionToken.get();
-    LocalTier.Entry<V> entry = local.get(key, hash);
-    if (entry != null && shows(entry.position(), session)) {
+    LocalTier.Entry<V> entry = local.get(key, hash, session);
+    if (entry != null) {
       l1Hits.increment();
-      return new CacheAnswer<>(entry.value(), CacheAnswer.Tier.L1, entry.position(), null);
+      shown(entry.position(), session);
+      return fromL1(entry);
     }
     return miss(key, hash, session);
+  }
+
+  private static <V> CacheAnswer<V> fromL1(LocalTier.Entry<V> entry) {
+    return new CacheAnswer<>(entry.value(), CacheAnswer.Tier.L1, entry.position(), null);
+  }
+
+  /** The session has now seen a value: what it reads elsewhere must not be older. */
+  private void shown(@Nullable LogPosition position, SessionToken session) {
+    if (position != null && !session.reaches(position)) {
+      sessionRead.accept(position);
+    }
   }
 
   /**
@@ -168,14 +209,33 @@ public final class TieredCache<K, V> {
   public void invalidate(K key) {
     CacheKey address = address(key);
     local.invalidate(key, address.hash());
-    redis.settle(List.of(new SharedTier.Settlement(address, null, null, null)));
+    redis.announceNowOrLater(List.of(address), new SharedTier.Change.Elsewhere());
     // Again: L2 may have been read, and kept in L1, between the two lines above.
     local.invalidate(key, address.hash());
   }
 
+  /**
+   * Says that a transaction may change every key: a TRUNCATE, a change of many rows, a key range
+   * that moves to another shard. Before the commit everything is dropped, everywhere; until all
+   * transactions that run by then are over, nothing is kept in Redis.
+   */
+  public void invalidateAll(Transaction transaction) {
+    pendingOf(transaction).addEverything();
+  }
+
+  /**
+   * Drops every key now, everywhere, for changes made elsewhere; otherwise as {@link
+   * #invalidateAll(Transaction)}.
+   */
+  public void invalidateAll() {
+    local.invalidateAll();
+    redis.forgetNowOrLater(name);
+    local.invalidateAll();
+  }
+
   /** Empties this process' memory; Redis and other processes are not touched. */
   public void flushL1() {
-    local.everythingInvalidated();
+    local.invalidateAll();
   }
 
   /** What the cache has done since it was built. The numbers are not of one instant. */
@@ -196,43 +256,84 @@ public final class TieredCache<K, V> {
   }
 
   /**
-   * Whether a value shows all that a session has seen. Where nothing is known of the value's age,
-   * only a session that has seen nothing is content with it.
+   * Whether a value from Redis shows all that a session has written. Where every change was
+   * announced, Redis holds no other; this is for those that could not be. Where nothing is known of
+   * the value's age, only a session that has seen nothing is content with it.
    */
-  private static boolean shows(@Nullable LogPosition position, SessionToken session) {
-    return session.isEmpty() || (position != null && session.isCoveredBy(position));
+  private boolean shows(@Nullable LogPosition position, SessionToken session) {
+    return session.isEmpty()
+        || withoutRedis == PendingWrites.WithoutRedis.REFUSE
+        || (position != null && session.isCoveredBy(position));
   }
 
   private CacheAnswer<V> miss(K key, int hash, SessionToken session) {
-    // Twice, because the first load to be shared may have begun too early for this session.
-    for (int attempt = 0; attempt < 2; attempt++) {
-      SingleFlight.Flight<V> flight = flights.enter(key, local.stamp(hash));
+    local.saw(session);
+    // Twice, because the first load to be shared may have begun too early for this session. Without
+    // L1 nothing may be older than now, and whoever is waited for leaves the value in Redis.
+    for (int attempt = local.holdsEntries() ? 0 : 1; attempt < 2; attempt++) {
+      SingleFlight.Flight<V> flight =
+          flights.enter(key, local.stamp(hash), local.seen(), time.nanos());
       if (flight.isLedByThisThread()) {
-        return lead(key, hash, session, flight);
+        CacheAnswer<V> answer = lead(key, hash, session, flight);
+        shown(answer.position(), session);
+        return answer;
       }
       CacheAnswer<V> shared = flight.join();
-      if (shows(shared.position(), session)) {
+      if (mayShare(flight, shared, session)) {
         switch (shared.tier()) {
           case L1 -> l1Hits.increment();
           case L2 -> l2Hits.increment();
           case DATABASE -> misses.increment();
         }
+        shown(shared.position(), session);
         return shared;
       }
     }
-    misses.increment();
-    return answer(load(key));
+    SingleFlight.Flight<V> alone =
+        SingleFlight.alone(local.stamp(hash), local.seen(), time.nanos());
+    CacheAnswer<V> answer = fetch(key, hash, session, alone);
+    shown(answer.position(), session);
+    return answer;
+  }
+
+  /**
+   * Whether the answer of a load that was under way when a caller came will do. It may have begun
+   * before a change that was committed by then: for callers without a session as long as L1 may lag
+   * behind, for the others only if it shows all that they have seen.
+   */
+  private boolean mayShare(
+      SingleFlight.Flight<V> flight, CacheAnswer<V> shared, SessionToken session) {
+    if (!local.holdsEntries()) {
+      return false;
+    }
+    if (session.isEmpty()) {
+      return true;
+    }
+    Route route = shared.route();
+    return switch (shared.tier()) {
+      // Looked at for the leader's session alone.
+      case L1 -> false;
+      case L2 -> flight.seen().reaches(session) && shows(shared.position(), session);
+      case DATABASE ->
+          route != null && route.role() == Role.PRIMARY
+              ? flight.seen().reaches(session)
+              : shownBy(shared.position()).reaches(session);
+    };
+  }
+
+  private static SessionToken shownBy(@Nullable LogPosition position) {
+    return position == null ? SessionToken.empty() : SessionToken.of(position);
   }
 
   private CacheAnswer<V> lead(
       K key, int hash, SessionToken session, SingleFlight.Flight<V> flight) {
     try {
       // The leader before this one may have put it there since this thread looked.
-      LocalTier.Entry<V> entry = local.get(key, hash);
+      LocalTier.Entry<V> entry = local.get(key, hash, session);
       CacheAnswer<V> answer;
-      if (entry != null && shows(entry.position(), session)) {
+      if (entry != null) {
         l1Hits.increment();
-        answer = new CacheAnswer<>(entry.value(), CacheAnswer.Tier.L1, entry.position(), null);
+        answer = fromL1(entry);
       } else {
         answer = fetch(key, hash, session, flight);
       }
@@ -263,7 +364,9 @@ public final class TieredCache<K, V> {
           return new CacheAnswer<>(stored.value(), CacheAnswer.Tier.L2, stored.position(), null);
         }
         found = redis.read(address, leaseToken, SharedTier.Asking.REFRESH);
-      } else if (found instanceof SharedTier.Lookup.Awaited
+      } else if (found instanceof SharedTier.Lookup.Awaited awaited
+          // While a writer is in doubt the other reader's value is likely to be refused.
+          && awaited.doubt() == SharedTier.Doubt.NONE
           && waited.compareTo(LONGEST_WAIT) < 0
           && pause(wait)) {
         waited = waited.plus(wait);
@@ -282,55 +385,115 @@ public final class TieredCache<K, V> {
       String leaseToken,
       SharedTier.Lookup found,
       SingleFlight.Flight<V> flight) {
-    boolean leased = found instanceof SharedTier.Lookup.Leased;
     misses.increment();
+    Loader<K, V> onPrimary = primaryLoader;
+    if (!(found instanceof SharedTier.Lookup.Leased leased)) {
+      boolean unproven = found instanceof SharedTier.Lookup.Awaited && onPrimary != null;
+      PositionedRead<@Nullable V> loaded =
+          load(unproven ? Objects.requireNonNull(onPrimary) : loader, key);
+      if (found instanceof SharedTier.Lookup.Unavailable) {
+        degraded.increment();
+        keepUnvouched(key, loaded, flight);
+      } else if (found instanceof SharedTier.Lookup.Alone) {
+        keepUnvouched(key, loaded, flight);
+      } else {
+        // Another process' load is under way: its value is the one that Redis vouches for.
+        unshared.increment();
+      }
+      return answer(loaded);
+    }
+
+    redis.steps().at(Steps.Step.LEASED, name, address.hash());
+    boolean toPrimary = onPrimary != null && leased.doubt() == SharedTier.Doubt.IN_DOUBT;
     PositionedRead<@Nullable V> loaded;
     try {
-      loaded = load(key);
+      loaded = load(toPrimary ? Objects.requireNonNull(onPrimary) : loader, key);
     } catch (RuntimeException | Error failure) {
-      if (leased) {
-        redis.release(address, leaseToken);
-      }
+      redis.release(address, leaseToken);
       throw failure;
     }
-    CacheAnswer<V> answer = answer(loaded);
-    // Those who wait get it now, not after Redis has been told.
-    flight.land(answer);
-
-    Duration life = lifeOf(loaded.value());
-    boolean unavailable = found instanceof SharedTier.Lookup.Unavailable;
-    if (unavailable) {
-      degraded.increment();
+    redis.steps().at(Steps.Step.LOADED, name, address.hash());
+    boolean mayBeOld = onPrimary != null && loaded.route().role() == Role.REPLICA;
+    if (!mayBeOld) {
+      // Those who wait get it now, not after Redis has been told.
+      flight.land(answer(loaded));
     }
-    if (life.isZero()) {
-      if (leased) {
-        redis.release(address, leaseToken);
-      }
-    } else if (leased
-        ? fill(address, leaseToken, loaded, life)
-        : unavailable || found instanceof SharedTier.Lookup.Alone) {
-      keepLocally(key, loaded.value(), loaded.position(), flight, life);
-    } else {
-      // Refused; or a write is in doubt, or another process' load under way: nobody vouches for it.
+    SharedTier.Fill fill = fill(key, address, leaseToken, loaded, flight);
+    if (mayBeOld && onPrimary != null && !(fill instanceof SharedTier.Fill.Stored)) {
+      // The replica may lack a change that somebody has already seen.
+      loaded = load(onPrimary, key);
+      flight.land(answer(loaded));
+      fill = fill(key, address, leaseToken, loaded, flight);
+    }
+    if (!(fill instanceof SharedTier.Fill.Stored) && !lifeOf(loaded.value()).isZero()) {
       unshared.increment();
     }
-    return answer;
+    return answer(loaded);
   }
 
-  private boolean fill(
-      CacheKey address, String leaseToken, PositionedRead<@Nullable V> loaded, Duration life) {
-    byte[] bytes = encode(loaded.value(), loaded.position());
+  /** Offers a value to Redis, and keeps here what it has taken. */
+  private SharedTier.Fill fill(
+      K key,
+      CacheKey address,
+      String leaseToken,
+      PositionedRead<@Nullable V> loaded,
+      SingleFlight.Flight<V> flight) {
+    Duration life = lifeOf(loaded.value());
+    byte[] bytes = life.isZero() ? null : encode(loaded.value(), loaded.position());
+    boolean isLast = primaryLoader == null || loaded.route().role() == Role.PRIMARY;
     if (bytes == null) {
+      if (isLast) {
+        redis.release(address, leaseToken);
+      }
+      return new SharedTier.Fill.Refused(SharedTier.Refusal.LEASE_LOST);
+    }
+    ReadLabel label =
+        withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
+            ? new ReadLabel.Unfenced(loaded.route().shard())
+            : ReadLabel.of(loaded);
+    SharedTier.Fill fill = redis.fill(address, leaseToken, bytes, life, label);
+    if (fill instanceof SharedTier.Fill.Unrecovered lost
+        && mend(address, lost.epoch(), label.shard())) {
+      // Accepted if nobody else got a transaction id in the meantime: an idle database is filled
+      // by the first reader.
+      fill = redis.fill(address, leaseToken, bytes, life, label);
+    }
+    if (fill instanceof SharedTier.Fill.Stored) {
+      keepLocally(key, loaded.value(), loaded.position(), flight, life);
+    } else if (isLast
+        && (label instanceof ReadLabel.Replica || fill instanceof SharedTier.Fill.Unrecovered)) {
       redis.release(address, leaseToken);
+    }
+    return fill;
+  }
+
+  /** Tells a bucket that has lost its state where the writers of a shard begin again. */
+  private boolean mend(CacheKey address, String epoch, String shard) {
+    Loss loss = new Loss(epoch, shard);
+    if (horizons == null || !beingMended.add(loss)) {
       return false;
     }
-    return redis.fill(address, leaseToken, bytes, life, loaded.route().role(), loaded.position());
+    try {
+      redis.steps().at(Steps.Step.UNRECOVERED, name, address.hash());
+      Horizon horizon = horizons.draw(shard);
+      redis.steps().at(Steps.Step.HORIZON_DRAWN, name, address.hash());
+      return redis.recover(name, address.bucket(), epoch, shard, horizon);
+    } catch (Exception failure) {
+      if (failure instanceof InterruptedException) {
+        Thread.currentThread().interrupt();
+      }
+      // Nothing is kept until a later reader has more luck.
+      log.debug("Cache {} could not draw a horizon on {}", name, shard, failure);
+      return false;
+    } finally {
+      beingMended.remove(loss);
+    }
   }
 
-  private PositionedRead<@Nullable V> load(K key) {
+  private PositionedRead<@Nullable V> load(Loader<K, V> from, K key) {
     loads.increment();
     try {
-      PositionedRead<@Nullable V> loaded = loader.load(key);
+      PositionedRead<@Nullable V> loaded = from.load(key);
       Objects.requireNonNull(
           loaded, "A loader returns a PositionedRead, with null inside for no value");
       return loaded;
@@ -361,8 +524,32 @@ public final class TieredCache<K, V> {
       @Nullable LogPosition position,
       SingleFlight.Flight<V> flight,
       Duration atMost) {
+    boolean fenced = withoutRedis != PendingWrites.WithoutRedis.NEVER_ANNOUNCE;
     local.put(
-        key, new LocalTier.Entry<>(value, position, flight.stamp(), l1LifeOf(atMost).toNanos()));
+        key,
+        new LocalTier.Entry<>(
+            value,
+            position,
+            flight.stamp(),
+            time.nanos() + shorter(atMost, l1TimeToLive).toNanos(),
+            fenced ? null : shownBy(position)));
+  }
+
+  /** A value that no Redis vouches for: it may be as old as L1 may be, counted from its load. */
+  private void keepUnvouched(
+      K key, PositionedRead<@Nullable V> loaded, SingleFlight.Flight<V> flight) {
+    Duration life = shorter(lifeOf(loaded.value()), l1TimeToLive);
+    if (l1StalenessBound != null) {
+      life = shorter(life, l1StalenessBound);
+    }
+    local.put(
+        key,
+        new LocalTier.Entry<>(
+            loaded.value(),
+            loaded.position(),
+            flight.stamp(),
+            flight.beganAtNanos() + life.toNanos(),
+            loaded.route().role() == Role.PRIMARY ? flight.seen() : shownBy(loaded.position())));
   }
 
   /** How long a value may be kept anywhere; zero for not at all. */
@@ -409,7 +596,7 @@ public final class TieredCache<K, V> {
     PendingWrites<K, V> writes = pending.get(transaction);
     if (writes == null) {
       // A transaction belongs to one thread: nobody else adds the same one in between.
-      writes = new PendingWrites<>(name, keys, local, redis, this::encode);
+      writes = new PendingWrites<>(name, keys, local, redis, this::encode, withoutRedis);
       transaction.join(writes);
       pending.put(transaction, writes);
     }
@@ -419,12 +606,8 @@ public final class TieredCache<K, V> {
   private PendingWrites.Change<V> changeTo(@Nullable V newValue) {
     Duration life = lifeOf(newValue);
     return writeThrough && !life.isZero()
-        ? new PendingWrites.Change.Replaced<>(newValue, life, l1LifeOf(life))
+        ? new PendingWrites.Change.Replaced<>(newValue, life)
         : new PendingWrites.Change.Dropped<>();
-  }
-
-  private Duration l1LifeOf(Duration life) {
-    return shorter(life, l1TimeToLive);
   }
 
   private static Duration shorter(Duration one, Duration other) {
@@ -452,6 +635,11 @@ public final class TieredCache<K, V> {
     private boolean withL1 = true;
     private boolean l1IsSet;
     private boolean writeThrough;
+    private Duration l1StalenessBound = Duration.ofSeconds(1);
+    private PendingWrites.WithoutRedis withoutRedis = PendingWrites.WithoutRedis.COMMIT_AND_OWE;
+    private @Nullable Loader<K, V> primaryLoader;
+    private @Nullable Horizons horizons;
+    private Consumer<LogPosition> sessionRead = position -> {};
     private Time time = Time.system();
 
     private Builder(String name, Loader<K, V> loader) {
@@ -509,8 +697,8 @@ public final class TieredCache<K, V> {
 
     /**
      * How long a value lives in this process' memory, at least 1 ms and never longer than {@link
-     * #timeToLive}; by default 10 seconds. The longest that a lost message, or Redis being down,
-     * can leave this process behind a change made in another one.
+     * #timeToLive}; by default 10 seconds. Without {@link #redis} the longest that this process can
+     * be behind a change made in another one; else that is {@link #l1StalenessBound}.
      */
     public Builder<K, V> l1TimeToLive(Duration l1TimeToLive) {
       this.l1TimeToLive = atLeastOneMillisecond("l1TimeToLive", l1TimeToLive);
@@ -542,7 +730,8 @@ public final class TieredCache<K, V> {
     public Builder<K, V> withoutL1() {
       if (l1IsSet) {
         throw new IllegalStateException(
-            "withoutL1() contradicts l1TimeToLive(...) and maximumSize(...)");
+            "withoutL1() contradicts l1TimeToLive(...), l1StalenessBound(...) and"
+                + " maximumSize(...)");
       }
       this.withL1 = false;
       return this;
@@ -553,7 +742,88 @@ public final class TieredCache<K, V> {
      * the old one.
      */
     public Builder<K, V> writeThrough() {
+      if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+        throw new IllegalStateException("writeThrough() contradicts unfenced()");
+      }
       this.writeThrough = true;
+      return this;
+    }
+
+    /**
+     * Who draws a line through a shard's transactions when Redis has lost data: {@code
+     * database::horizon} of the routing module. Needed with {@link #redis}, unless the cache is
+     * {@link #unfenced}: without it nothing could ever be kept in Redis again.
+     */
+    public Builder<K, V> horizons(Horizons horizons) {
+      if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+        throw new IllegalStateException("horizons(...) contradicts unfenced()");
+      }
+      this.horizons = Objects.requireNonNull(horizons, "horizons");
+      return this;
+    }
+
+    /**
+     * Fetches a value from the primary, when a replica's answer may lack a change that somebody has
+     * already seen. Without: such an answer is returned, and not kept.
+     */
+    public Builder<K, V> primaryLoader(Loader<K, V> primaryLoader) {
+      this.primaryLoader = Objects.requireNonNull(primaryLoader, "primaryLoader");
+      return this;
+    }
+
+    /**
+     * Told the position of each value that is newer than what the caller's session is known to have
+     * seen, so that the session's reads elsewhere do not go back behind it.
+     */
+    public Builder<K, V> sessionRead(Consumer<LogPosition> sessionRead) {
+      this.sessionRead = Objects.requireNonNull(sessionRead, "sessionRead");
+      return this;
+    }
+
+    /**
+     * How far this process' memory may be behind a committed change, whatever happens to Redis and
+     * its messages; at least 200 ms, by default 1 second. Where Redis cannot be reached for longer,
+     * values live in memory only so long. Without {@link #redis} it has no meaning: see {@link
+     * #l1TimeToLive}.
+     */
+    public Builder<K, V> l1StalenessBound(Duration l1StalenessBound) {
+      if (l1StalenessBound.compareTo(Duration.ofMillis(200)) < 0) {
+        throw new IllegalArgumentException(
+            "l1StalenessBound must be at least 200 ms, not " + l1StalenessBound);
+      }
+      this.l1StalenessBound = l1StalenessBound;
+      return settingL1("l1StalenessBound");
+    }
+
+    /**
+     * Rolls a transaction back whose changes cannot be announced because Redis cannot be reached.
+     * Without: it commits, and Redis is told as soon as it is back; until then other processes may
+     * be served the old value.
+     */
+    public Builder<K, V> refuseWritesWithoutRedis() {
+      if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+        throw new IllegalStateException("refuseWritesWithoutRedis() contradicts unfenced()");
+      }
+      this.withoutRedis = PendingWrites.WithoutRedis.REFUSE;
+      return this;
+    }
+
+    /**
+     * Bounds the age of values by {@link #timeToLive} and by nothing else: no announcement before
+     * COMMIT, no proof when a value is kept. An invalidation drops the value after the commit, but
+     * a slow reader or a replica that lags may put the old one back, for as long as it lives.
+     */
+    public Builder<K, V> unfenced() {
+      if (withoutRedis == PendingWrites.WithoutRedis.REFUSE) {
+        throw new IllegalStateException("unfenced() contradicts refuseWritesWithoutRedis()");
+      }
+      if (horizons != null) {
+        throw new IllegalStateException("unfenced() contradicts horizons(...)");
+      }
+      if (writeThrough) {
+        throw new IllegalStateException("unfenced() contradicts writeThrough()");
+      }
+      this.withoutRedis = PendingWrites.WithoutRedis.NEVER_ANNOUNCE;
       return this;
     }
 
@@ -580,6 +850,12 @@ public final class TieredCache<K, V> {
       if (redis == null && writeThrough) {
         // In one process alone nothing tells whether another one has written since.
         throw new IllegalStateException("writeThrough() needs redis(...)");
+      }
+      if (redis != null
+          && horizons == null
+          && withoutRedis != PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+        throw new IllegalStateException(
+            "redis(...) needs horizons(...), such as database::horizon, or unfenced()");
       }
       TieredCache<K, V> cache = new TieredCache<>(this);
       if (redis != null) {

@@ -1,7 +1,8 @@
--- Makes every value and lease of one bucket unreadable at once, and tells everyone.
+-- Begins a new epoch for one bucket: every value, lease and announcement is unreadable at once, and nothing is
+-- kept until the horizon is known anew. Everyone is told.
 --
--- KEYS  epoch
--- ARGV  new epoch, channel, message
-redis.call('SET', KEYS[1], ARGV[1])
-redis.call('PUBLISH', ARGV[2], ARGV[3])
-return 1
+-- KEYS  state, stream
+-- ARGV  new epoch, channel, 'cache bucket' for the message
+open(KEYS[1], KEYS[2], ARGV[1])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+return tell(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], '*')

@@ -33,7 +33,27 @@ class BuilderTest {
     refused(() -> builder().withoutL1().maximumSize(5), "maximumSize(...) contradicts withoutL1()");
     refused(
         () -> builder().maximumSize(5).withoutL1(),
-        "withoutL1() contradicts l1TimeToLive(...) and maximumSize(...)");
+        "withoutL1() contradicts l1TimeToLive(...), l1StalenessBound(...) and maximumSize(...)");
+    refused(
+        () -> builder().withoutL1().l1StalenessBound(Duration.ofSeconds(1)),
+        "l1StalenessBound(...) contradicts withoutL1()");
+    refused(
+        () -> builder().redis(tier()).codec(Codec.json(String.class, 1)).build(),
+        "redis(...) needs horizons(...), such as database::horizon, or unfenced()");
+    refused(() -> builder().unfenced().writeThrough(), "writeThrough() contradicts unfenced()");
+    refused(() -> builder().writeThrough().unfenced(), "unfenced() contradicts writeThrough()");
+    refused(
+        () -> builder().unfenced().horizons(database::horizon),
+        "horizons(...) contradicts unfenced()");
+    refused(
+        () -> builder().horizons(database::horizon).unfenced(),
+        "unfenced() contradicts horizons(...)");
+    refused(
+        () -> builder().unfenced().refuseWritesWithoutRedis(),
+        "refuseWritesWithoutRedis() contradicts unfenced()");
+    refused(
+        () -> builder().refuseWritesWithoutRedis().unfenced(),
+        "unfenced() contradicts refuseWritesWithoutRedis()");
   }
 
   @Test
@@ -46,6 +66,9 @@ class BuilderTest {
     refused(
         () -> builder().negativeTimeToLive(Duration.ofMillis(-1)),
         "negativeTimeToLive must be at least 1 ms, not PT-0.001S");
+    refused(
+        () -> builder().l1StalenessBound(Duration.ofMillis(199)),
+        "l1StalenessBound must be at least 200 ms, not PT0.199S");
     refused(() -> builder().maximumSize(0), "maximumSize must be at least 1, not 0");
     refused(
         () -> TieredCache.builder("two words", database),

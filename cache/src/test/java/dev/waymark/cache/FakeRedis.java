@@ -1,21 +1,29 @@
 package dev.waymark.cache;
 
+import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
-import dev.waymark.Role;
+import dev.waymark.TransactionSnapshot;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** What the scripts do, in memory; each {@link #process} is a client of its own. */
 final class FakeRedis {
+  private static final int REMEMBERED = 1000;
+
   private final TestTime time;
-  private final Map<String, Cell> cells = new HashMap<>();
-  private final Map<String, Integer> epochs = new HashMap<>();
+  private final Map<String, Bucket> buckets = new HashMap<>();
   private int lastEpoch;
   private final List<Process> processes = new CopyOnWriteArrayList<>();
 
@@ -25,19 +33,37 @@ final class FakeRedis {
   /** Round trips that were tried. */
   volatile int calls;
 
-  private static final class Cell {
-    byte @Nullable [] value;
-    int valueEpoch;
-    long valueUntil;
-    @Nullable String lease;
-    int leaseEpoch;
-    long leaseUntil;
-    final Map<String, Long> marks = new HashMap<>();
-    @Nullable String intent;
-    long intentUntil;
-    @Nullable LogPosition floor;
-    long floorUntil;
+  private static final class Bucket {
+    String epoch;
+    long seq;
+    final TreeMap<Long, int[]> told = new TreeMap<>();
+    final Map<Integer, Set<SharedTier.Writer>> doubts = new HashMap<>();
+    final Map<String, LogPosition> floors = new HashMap<>();
+    final Map<String, Long> horizons = new HashMap<>();
+    final Map<String, LogPosition> lowest = new HashMap<>();
+    final Map<String, Stored> values = new HashMap<>();
+    final Map<String, Lease> leases = new HashMap<>();
+    final Map<String, Intention> intents = new HashMap<>();
+
+    Bucket(String epoch) {
+      this.epoch = epoch;
+    }
+
+    Set<SharedTier.Writer> doubt(CacheKey key) {
+      return doubts.computeIfAbsent(key.cell(), same -> new LinkedHashSet<>());
+    }
+
+    void raise(String shard, int cell, LogPosition position) {
+      floors.merge(
+          cell + ":" + shard, position, (old, now) -> laterOnSameSystem(old, now) ? old : now);
+    }
   }
+
+  private record Stored(String epoch, byte[] value, long until) {}
+
+  private record Lease(String epoch, String token, Set<SharedTier.Writer> copy, long until) {}
+
+  private record Intention(String token, long until) {}
 
   FakeRedis(TestTime time) {
     this.time = time;
@@ -48,38 +74,42 @@ final class FakeRedis {
   }
 
   synchronized void flush() {
-    cells.clear();
-    epochs.clear();
+    buckets.clear();
   }
 
   synchronized void poison(CacheKey key, Function<byte[], byte[]> change) {
-    Cell cell = cell(key);
-    cell.value = change.apply(cell.value == null ? new byte[0] : cell.value);
-    cell.valueEpoch = epoch(key);
-    cell.valueUntil = time.millis() + 60_000;
+    Bucket bucket = bucket(key);
+    Stored stored = bucket.values.get(key.text());
+    bucket.values.put(
+        key.text(),
+        new Stored(
+            bucket.epoch,
+            change.apply(stored == null ? new byte[0] : stored.value),
+            time.millis() + 60_000));
   }
 
-  private Cell cell(CacheKey key) {
-    Cell cell = cells.computeIfAbsent(key.cache() + "/" + key.text(), same -> new Cell());
+  private Bucket bucket(CacheKey key) {
+    return bucket(key.cache(), key.bucket());
+  }
+
+  private Bucket bucket(String cache, int number) {
+    Bucket bucket = buckets.computeIfAbsent(cache + "/" + number, same -> new Bucket(fresh()));
     long now = time.millis();
-    cell.marks.values().removeIf(until -> until <= now);
-    if (cell.valueUntil <= now) {
-      cell.value = null;
-    }
-    if (cell.leaseUntil <= now) {
-      cell.lease = null;
-    }
-    if (cell.intentUntil <= now) {
-      cell.intent = null;
-    }
-    if (cell.floorUntil <= now) {
-      cell.floor = null;
-    }
-    return cell;
+    bucket.values.values().removeIf(stored -> stored.until <= now);
+    bucket.leases.values().removeIf(lease -> lease.until <= now);
+    bucket.intents.values().removeIf(intent -> intent.until <= now);
+    return bucket;
   }
 
-  private int epoch(CacheKey key) {
-    return epochs.computeIfAbsent(key.cache() + "/" + key.bucket(), same -> ++lastEpoch);
+  private String fresh() {
+    return "epoch-" + ++lastEpoch;
+  }
+
+  private static boolean laterOnSameSystem(LogPosition old, LogPosition now) {
+    return old.systemId() == now.systemId()
+        && (old.timeline() > now.timeline()
+            || (old.timeline() == now.timeline()
+                && Long.compareUnsigned(old.lsn(), now.lsn()) > 0));
   }
 
   /** One process' client. */
@@ -93,8 +123,10 @@ final class FakeRedis {
     /** This process' messages get lost. */
     volatile boolean deaf;
 
-    /** What others do while this process' settlement is on its way. */
-    volatile Runnable beforeSettling = () -> {};
+    /** What others do while this process' announcement is on its way. */
+    volatile Runnable beforeAnnouncing = () -> {};
+
+    volatile Runnable whenOpened = () -> {};
 
     boolean closed;
 
@@ -108,6 +140,7 @@ final class FakeRedis {
     @Override
     public void open(Listener listener) {
       call();
+      whenOpened.run();
       if (!listening) {
         listening = true;
         this.listener = listener;
@@ -115,9 +148,9 @@ final class FakeRedis {
       }
     }
 
-    private void tell(java.util.function.Consumer<Listener> message) {
+    private void tell(Consumer<Listener> message) {
       for (Process process : processes) {
-        if (process != this && !process.deaf && process.listener != null) {
+        if (!process.deaf && process.listener != null) {
           message.accept(process.listener);
         }
       }
@@ -133,154 +166,279 @@ final class FakeRedis {
     public Lookup read(CacheKey key, String leaseToken, Asking asking) {
       call();
       synchronized (FakeRedis.this) {
-        Cell cell = cell(key);
-        if (!cell.marks.isEmpty()) {
-          return new Lookup.InDoubt();
-        }
-        int epoch = epoch(key);
-        if (asking == Asking.READ && cell.value != null && cell.valueEpoch == epoch) {
+        Bucket bucket = bucket(key);
+        Stored stored = bucket.values.get(key.text());
+        if (asking == Asking.READ && stored != null && stored.epoch.equals(bucket.epoch)) {
           return new Lookup.Hit(
-              cell.value.clone(), Duration.ofMillis(cell.valueUntil - time.millis()));
+              stored.value.clone(), Duration.ofMillis(stored.until - time.millis()));
         }
-        if (cell.lease != null) {
-          return new Lookup.Awaited();
+        Set<Writer> doubt = Set.copyOf(bucket.doubt(key));
+        Doubt told = doubt.isEmpty() ? Doubt.NONE : Doubt.IN_DOUBT;
+        if (bucket.leases.containsKey(key.text())) {
+          return new Lookup.Awaited(told);
         }
-        cell.lease = leaseToken;
-        cell.leaseEpoch = epoch;
-        cell.leaseUntil = time.millis() + LEASE.toMillis();
-        return new Lookup.Leased();
+        bucket.leases.put(
+            key.text(),
+            new Lease(bucket.epoch, leaseToken, doubt, time.millis() + LEASE.toMillis()));
+        return new Lookup.Leased(told);
       }
-    }
-
-    private boolean holds(CacheKey key, Cell cell, String leaseToken) {
-      return leaseToken.equals(cell.lease)
-          && epochs.containsKey(key.cache() + "/" + key.bucket())
-          && cell.leaseEpoch == epoch(key);
     }
 
     @Override
     public Fill fill(
-        CacheKey key,
-        String leaseToken,
-        byte[] value,
-        Duration timeToLive,
-        Role role,
-        @Nullable LogPosition position) {
+        CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
       call();
       synchronized (FakeRedis.this) {
-        Cell cell = cell(key);
-        if (!holds(key, cell, leaseToken)) {
-          return Fill.LEASE_LOST;
+        Bucket bucket = bucket(key);
+        Lease lease = bucket.leases.get(key.text());
+        if (lease == null || !lease.token.equals(leaseToken) || !lease.epoch.equals(bucket.epoch)) {
+          return new Fill.Refused(Refusal.LEASE_LOST);
         }
-        cell.lease = null;
-        if (!cell.marks.isEmpty()) {
-          return Fill.IN_DOUBT;
+        Long horizon = bucket.horizons.get(label.shard());
+        if (label instanceof ReadLabel.Primary primary) {
+          Fill refused = refuses(bucket, key, lease, horizon, primary);
+          if (refused != null) {
+            return refused;
+          }
+        } else if (label instanceof ReadLabel.Replica replica) {
+          Fill refused = refuses(bucket, key, lease, horizon, replica);
+          if (refused != null) {
+            return refused;
+          }
         }
-        if (role == Role.REPLICA
-            && (position == null || (cell.floor != null && !position.covers(cell.floor)))) {
-          return Fill.NOT_NEW_ENOUGH;
-        }
-        store(key, cell, value, timeToLive);
-        return Fill.STORED;
+        bucket.leases.remove(key.text());
+        store(bucket, key, value, timeToLive);
+        return new Fill.Stored();
       }
     }
 
-    private void store(CacheKey key, Cell cell, byte[] value, Duration timeToLive) {
-      cell.value = value.clone();
-      cell.valueEpoch = epoch(key);
-      cell.valueUntil = time.millis() + timeToLive.toMillis();
+    private @Nullable Fill refuses(
+        Bucket bucket,
+        CacheKey key,
+        Lease lease,
+        @Nullable Long horizon,
+        ReadLabel.Primary primary) {
+      TransactionSnapshot snapshot = primary.snapshot();
+      if (snapshot != null && horizon == null) {
+        return new Fill.Unrecovered(bucket.epoch);
+      }
+      bucket.leases.remove(key.text());
+      if (snapshot == null) {
+        return new Fill.Refused(Refusal.NOT_NEW_ENOUGH);
+      }
+      if (Long.compareUnsigned(snapshot.xmin(), Objects.requireNonNull(horizon)) < 0) {
+        return new Fill.Refused(Refusal.BEFORE_HORIZON);
+      }
+      if (lease.copy.stream().anyMatch(writer -> isOpen(writer, primary.shard(), snapshot))) {
+        return new Fill.Refused(Refusal.IN_DOUBT);
+      }
+      bucket
+          .doubt(key)
+          .removeIf(
+              writer ->
+                  writer.shard().equals(primary.shard())
+                      && !isOpen(writer, primary.shard(), snapshot));
+      LogPosition position = primary.position();
+      if (position != null) {
+        bucket.raise(primary.shard(), key.cell(), position);
+        bucket.lowest.putIfAbsent(primary.shard(), position);
+      }
+      return null;
+    }
+
+    private static boolean isOpen(Writer writer, String shard, TransactionSnapshot snapshot) {
+      return writer.shard().equals(shard) && !snapshot.hasFinished(writer.transactionId());
+    }
+
+    private @Nullable Fill refuses(
+        Bucket bucket,
+        CacheKey key,
+        Lease lease,
+        @Nullable Long horizon,
+        ReadLabel.Replica replica) {
+      LogPosition position = replica.position();
+      if (position == null) {
+        return new Fill.Refused(Refusal.NOT_NEW_ENOUGH);
+      }
+      if (lease.copy.stream().anyMatch(writer -> writer.shard().equals(replica.shard()))) {
+        return new Fill.Refused(Refusal.IN_DOUBT);
+      }
+      if (horizon == null) {
+        return new Fill.Unrecovered(bucket.epoch);
+      }
+      LogPosition lowest = bucket.lowest.get(replica.shard());
+      LogPosition floor = bucket.floors.get(key.cell() + ":" + replica.shard());
+      return lowest == null
+              || !position.covers(lowest)
+              || (floor != null && !position.covers(floor))
+          ? new Fill.Refused(Refusal.NOT_NEW_ENOUGH)
+          : null;
+    }
+
+    private void store(Bucket bucket, CacheKey key, byte[] value, Duration timeToLive) {
+      bucket.values.put(
+          key.text(),
+          new Stored(bucket.epoch, value.clone(), time.millis() + timeToLive.toMillis()));
     }
 
     @Override
     public void release(CacheKey key, String leaseToken) {
       call();
       synchronized (FakeRedis.this) {
-        Cell cell = cell(key);
-        if (holds(key, cell, leaseToken)) {
-          cell.lease = null;
-        }
+        bucket(key)
+            .leases
+            .computeIfPresent(
+                key.text(), (same, lease) -> lease.token.equals(leaseToken) ? null : lease);
       }
     }
 
     @Override
-    public void announce(List<CacheKey> keys, String writer, String intent) {
+    public List<Intent> announce(List<CacheKey> keys, Change change) {
       call();
-      synchronized (FakeRedis.this) {
-        for (CacheKey key : keys) {
-          Cell cell = cell(key);
-          cell.value = null;
-          cell.lease = null;
-          cell.marks.put(writer, time.millis() + MARK.toMillis());
-          cell.intent = intent;
-          cell.intentUntil = time.millis() + MARK.toMillis();
-          epoch(key);
-        }
-      }
+      beforeAnnouncing.run();
+      Map<Integer, List<CacheKey>> groups = new LinkedHashMap<>();
+      keys.forEach(key -> groups.computeIfAbsent(key.bucket(), same -> new ArrayList<>()).add(key));
+      Map<CacheKey, Intent> intents = new HashMap<>();
+      groups.values().forEach(group -> announce(group, change, intents));
+      return keys.stream().map(intents::get).toList();
     }
 
-    @Override
-    public List<Boolean> settle(List<Settlement> settlements) {
-      call();
-      beforeSettling.run();
-      List<Boolean> answers = new ArrayList<>();
-      for (Settlement settlement : settlements) {
-        answers.add(settle(settlement));
-        tell(listener -> listener.invalidated(settlement.key().cache(), settlement.key().hash()));
-      }
-      return answers;
-    }
-
-    private boolean settle(Settlement settlement) {
+    private void announce(List<CacheKey> group, Change change, Map<CacheKey, Intent> intents) {
+      int[] hashes = group.stream().mapToInt(CacheKey::hash).toArray();
+      Place place;
       synchronized (FakeRedis.this) {
-        Cell cell = cell(settlement.key());
-        boolean standing =
-            settlement.writer() != null && cell.marks.remove(settlement.writer()) != null;
-        cell.value = null;
-        cell.lease = null;
-        LogPosition position = settlement.position();
-        if (position != null) {
-          if (cell.floor == null || !laterOnSameSystem(cell.floor, position)) {
-            cell.floor = position;
+        Bucket bucket = bucket(group.get(0));
+        place = tell(bucket, group.get(0).bucket(), hashes);
+        for (CacheKey key : group) {
+          bucket.values.remove(key.text());
+          bucket.leases.remove(key.text());
+          bucket.intents.remove(key.text());
+          String token = place.epoch() + ":" + place.seq();
+          if (change instanceof Change.Open open) {
+            bucket.doubt(key).add(open.writer());
+            bucket.intents.put(key.text(), new Intention(token, time.millis() + INTENT.toMillis()));
+          } else if (change instanceof Change.Committed committed) {
+            bucket.raise(committed.shard(), key.cell(), committed.position());
           }
-          cell.floorUntil = time.millis() + FLOOR.toMillis();
+          intents.put(key, new Intent(place, token));
         }
-        Put put = settlement.put();
-        if (put == null
-            || !standing
-            || !put.intent().equals(cell.intent)
-            || !cell.marks.isEmpty()
-            || !epochs.containsKey(settlement.key().cache() + "/" + settlement.key().bucket())) {
-          return false;
-        }
-        store(settlement.key(), cell, put.value(), put.timeToLive());
-        return true;
       }
+      tell(listener -> listener.invalidated(group.get(0).cache(), place, hashes));
     }
 
-    private static boolean laterOnSameSystem(LogPosition old, LogPosition now) {
-      return old.systemId() == now.systemId()
-          && (old.timeline() > now.timeline()
-              || (old.timeline() == now.timeline()
-                  && Long.compareUnsigned(old.lsn(), now.lsn()) > 0));
+    private Place tell(Bucket bucket, int number, int @Nullable [] hashes) {
+      bucket.told.put(++bucket.seq, hashes == null ? new int[0] : hashes);
+      if (hashes == null) {
+        bucket.told.clear();
+      }
+      if (bucket.told.size() > REMEMBERED) {
+        bucket.told.pollFirstEntry();
+      }
+      return new Place(number, bucket.epoch, bucket.seq);
     }
 
     @Override
-    public void withdraw(List<CacheKey> keys, String writer) {
+    public void settle(
+        List<Settlement> settlements, Writer writer, @Nullable LogPosition position) {
       call();
       synchronized (FakeRedis.this) {
-        keys.forEach(key -> cell(key).marks.remove(writer));
+        for (Settlement settlement : settlements) {
+          CacheKey key = settlement.key();
+          Bucket bucket = bucket(key);
+          bucket.doubt(key).remove(writer);
+          if (position != null) {
+            bucket.raise(writer.shard(), key.cell(), position);
+          }
+          Put put = settlement.put();
+          Intention last = bucket.intents.get(key.text());
+          if (put != null
+              && last != null
+              && last.token.equals(put.intent().token())
+              && put.intent().place().epoch().equals(bucket.epoch)) {
+            store(bucket, key, put.value(), put.timeToLive());
+            bucket.leases.remove(key.text());
+          }
+        }
+      }
+    }
+
+    @Override
+    public void recover(String cache, int number, String epoch, String shard, Horizon horizon) {
+      call();
+      synchronized (FakeRedis.this) {
+        Bucket bucket = buckets.get(cache + "/" + number);
+        if (bucket == null || !bucket.epoch.equals(epoch)) {
+          return;
+        }
+        if (bucket.horizons.putIfAbsent(shard, horizon.transactionId()) == null) {
+          learn(bucket, shard, horizon);
+        }
+      }
+    }
+
+    private static void learn(Bucket bucket, String shard, Horizon horizon) {
+      Long line = bucket.horizons.get(shard);
+      if (line != null && Long.compareUnsigned(horizon.snapshot().xmin(), line) >= 0) {
+        bucket.lowest.putIfAbsent(shard, horizon.position());
+      }
+    }
+
+    @Override
+    public int sweep(String cache, int number, List<Integer> cells, String shard, Horizon horizon) {
+      call();
+      synchronized (FakeRedis.this) {
+        Bucket bucket = bucket(cache, number);
+        learn(bucket, shard, horizon);
+        int left = 0;
+        for (int cell : cells) {
+          Set<Writer> doubt = bucket.doubts.computeIfAbsent(cell, same -> new LinkedHashSet<>());
+          if (doubt.removeIf(
+              writer ->
+                  writer.shard().equals(shard) && !isOpen(writer, shard, horizon.snapshot()))) {
+            bucket.raise(shard, cell, horizon.position());
+          }
+          left += doubt.isEmpty() ? 0 : 1;
+        }
+        return left;
       }
     }
 
     @Override
     public void forget(String cache) {
       call();
+      for (int number = 0; number < CacheKey.BUCKETS; number++) {
+        Place place;
+        synchronized (FakeRedis.this) {
+          Bucket bucket = bucket(cache, number);
+          bucket.epoch = fresh();
+          bucket.horizons.clear();
+          bucket.lowest.clear();
+          place = tell(bucket, number, null);
+        }
+        tell(listener -> listener.invalidated(cache, place, null));
+      }
+    }
+
+    @Override
+    public List<Beat> beat(String cache, List<Place> known) {
+      call();
+      List<Beat> beats = new ArrayList<>();
       synchronized (FakeRedis.this) {
-        for (int bucket = 0; bucket < CacheKey.BUCKETS; bucket++) {
-          epochs.put(cache + "/" + bucket, ++lastEpoch);
+        for (Place place : known) {
+          Bucket bucket = bucket(cache, place.bucket());
+          Place now = new Place(place.bucket(), bucket.epoch, bucket.seq);
+          var missed = bucket.told.tailMap(place.seq(), false);
+          boolean complete =
+              place.epoch().equals(bucket.epoch) && missed.size() == bucket.seq - place.seq();
+          beats.add(
+              new Beat(
+                  now,
+                  complete
+                      ? missed.values().stream().flatMapToInt(java.util.Arrays::stream).toArray()
+                      : null));
         }
       }
-      tell(listener -> listener.everythingInvalidated(cache));
+      return beats;
     }
 
     @Override

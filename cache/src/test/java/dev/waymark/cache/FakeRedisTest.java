@@ -1,10 +1,6 @@
 package dev.waymark.cache;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.time.Duration;
-import java.util.List;
-import org.junit.jupiter.api.Test;
 
 class FakeRedisTest extends SharedTierContract {
   private final TestTime time = new TestTime();
@@ -23,17 +19,5 @@ class FakeRedisTest extends SharedTierContract {
   @Override
   void flush() {
     redis.flush();
-  }
-
-  // Half a minute and more: on the fake only. The real ones are looked at in Redis' own words.
-  @Test
-  void marksRunOutOneByOne() {
-    one.announce(List.of(key), "shard-1/700", "i1");
-    time.pass(Duration.ofSeconds(20));
-    one.announce(List.of(key), "shard-1/701", "i2");
-    time.pass(Duration.ofSeconds(15));
-    one.withdraw(List.of(key), "shard-1/701");
-    assertThat(one.read(key, "t1", SharedTier.Asking.READ))
-        .isEqualTo(new SharedTier.Lookup.Leased());
   }
 }

@@ -2,65 +2,252 @@ package dev.waymark.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.waymark.LogPosition;
+import dev.waymark.ReadMark;
+import dev.waymark.SessionToken;
+import dev.waymark.cache.LocalTier.Heard;
+import dev.waymark.cache.SharedTier.Beat;
+import dev.waymark.cache.SharedTier.Place;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class LocalTierTest {
   private static final int HASH = 0x1234;
-  private final TestTime time = new TestTime();
-  private final LocalTier<String, String> tier = LocalTier.holding(100, time);
+  private static final int BUCKET = 4;
+  private static final SessionToken NOBODY = SessionToken.empty();
 
-  private LocalTier.Entry<String> entry(int stamp) {
-    return new LocalTier.Entry<>("value", null, stamp, Duration.ofSeconds(10).toNanos());
+  private final TestTime time = new TestTime();
+  private final LocalTier<String, String> tier =
+      LocalTier.holding(100, Duration.ofSeconds(1), time);
+
+  @BeforeEach
+  void prove() {
+    beat(place(10), new int[0]);
+  }
+
+  private static Place place(long seq) {
+    return new Place(BUCKET, "epoch", seq);
+  }
+
+  private void beat(Place place, int @Nullable [] missed) {
+    tier.beaten(new Beat(place, missed), time.nanos(), tier.seen());
+  }
+
+  private void put(int stamp) {
+    put(stamp, Rows.at(100), null);
+  }
+
+  private void put(int stamp, @Nullable LogPosition position, @Nullable SessionToken shown) {
+    tier.put(
+        "key",
+        new LocalTier.Entry<>(
+            "value", position, stamp, time.nanos() + Duration.ofSeconds(10).toNanos(), shown));
+  }
+
+  private boolean serves() {
+    return tier.get("key", HASH, NOBODY) != null;
+  }
+
+  private boolean serves(SessionToken session) {
+    return tier.get("key", HASH, session) != null;
   }
 
   @Test
   void entryIsServedUntilItsTimeIsOver() {
-    tier.put("key", entry(tier.stamp(HASH)));
+    put(tier.stamp(HASH));
     time.pass(Duration.ofSeconds(9));
-    assertThat(tier.get("key", HASH)).isNotNull();
+    beat(place(10), new int[0]);
+    assertThat(serves()).isTrue();
     time.pass(Duration.ofSeconds(2));
-    assertThat(tier.get("key", HASH)).isNull();
+    beat(place(10), new int[0]);
+    assertThat(serves()).isFalse();
   }
 
   @Test
-  void entryWithoutAnyTimeIsNotKept() {
-    tier.put("key", new LocalTier.Entry<>("value", null, tier.stamp(HASH), 0));
-    assertThat(tier.get("key", HASH)).isNull();
+  void entryWhoseTimeIsOverIsNotKept() {
+    tier.put("key", new LocalTier.Entry<>("value", null, tier.stamp(HASH), time.nanos(), NOBODY));
+    assertThat(serves()).isFalse();
   }
 
   @Test
   void entryFetchedBeforeAnInvalidationIsNeverServed() {
     int before = tier.stamp(HASH);
     tier.invalidate("key", HASH);
-    tier.put("key", entry(before));
-    assertThat(tier.get("key", HASH)).isNull();
+    put(before);
+    assertThat(serves()).isFalse();
   }
 
   @Test
   void messageForTheKeysStripeEndsItsEntry() {
-    tier.put("key", entry(tier.stamp(HASH)));
-    tier.invalidated(HASH + 1);
-    assertThat(tier.get("key", HASH)).isNotNull();
-    tier.invalidated(HASH);
-    assertThat(tier.get("key", HASH)).isNull();
+    put(tier.stamp(HASH));
+    assertThat(tier.invalidated(place(11), new int[] {HASH + 16})).isEqualTo(Heard.IN_ORDER);
+    assertThat(serves()).isTrue();
+    assertThat(tier.invalidated(place(12), new int[] {7, HASH})).isEqualTo(Heard.IN_ORDER);
+    assertThat(serves()).isFalse();
+  }
+
+  @Test
+  void messageHeardTwiceEndsTheEntryOnce() {
+    tier.invalidated(place(11), new int[] {HASH});
+    put(tier.stamp(HASH));
+    assertThat(tier.invalidated(place(11), new int[] {HASH})).isEqualTo(Heard.IN_ORDER);
+    assertThat(serves()).isTrue();
   }
 
   @Test
   void invalidatingEverythingEndsEntriesStillOnTheirWayToo() {
     int before = tier.stamp(HASH);
-    tier.everythingInvalidated();
-    tier.put("key", entry(before));
-    assertThat(tier.get("key", HASH)).isNull();
-    tier.put("key", entry(tier.stamp(HASH)));
-    assertThat(tier.get("key", HASH)).isNotNull();
+    tier.invalidateAll();
+    put(before);
+    assertThat(serves()).isFalse();
+    put(tier.stamp(HASH));
+    assertThat(serves()).isTrue();
+  }
+
+  @Test
+  void invalidatingABucketLeavesTheOthers() {
+    put(tier.stamp(HASH));
+    tier.beaten(new Beat(new Place(BUCKET + 1, "epoch", 1), new int[0]), time.nanos(), NOBODY);
+    tier.invalidated(new Place(BUCKET + 1, "epoch", 2), null);
+    assertThat(serves()).isTrue();
+    tier.invalidated(place(11), null);
+    assertThat(serves()).isFalse();
+  }
+
+  @Test
+  void withoutAProofYoungerThanTheBoundNothingIsServed() {
+    put(tier.stamp(HASH));
+    time.pass(Duration.ofMillis(999));
+    assertThat(serves()).isTrue();
+    time.pass(Duration.ofMillis(1));
+    assertThat(serves()).isFalse();
+    beat(place(10), new int[0]);
+    assertThat(serves()).isTrue();
+  }
+
+  @Test
+  void proofCountsFromWhenTheBeatWasSent() {
+    put(tier.stamp(HASH));
+    long sentAt = time.nanos();
+    time.pass(Duration.ofMillis(800));
+    tier.beaten(new Beat(place(10), new int[0]), sentAt, NOBODY);
+    time.pass(Duration.ofMillis(200));
+    assertThat(serves()).isFalse();
+  }
+
+  @Test
+  void lostMessageIsMadeUpForByTheBeat() {
+    put(tier.stamp(HASH));
+    beat(place(11), new int[] {HASH});
+    assertThat(serves()).isFalse();
+  }
+
+  @Test
+  void messageAfterAGapAsksForABeatAndCountsAtOnce() {
+    put(tier.stamp(HASH));
+    assertThat(tier.invalidated(place(13), new int[] {HASH})).isEqualTo(Heard.AFTER_A_GAP);
+    assertThat(serves()).isFalse();
+    assertThat(tier.places()).contains(place(10));
+    beat(place(13), new int[] {5, 6, HASH});
+    assertThat(tier.places()).contains(place(13));
+  }
+
+  @Test
+  void lateBeatDoesNotTurnThePlaceBack() {
+    tier.invalidated(place(11), new int[0]);
+    tier.invalidated(place(12), new int[0]);
+    beat(place(11), new int[0]);
+    assertThat(tier.places()).contains(place(12));
+  }
+
+  @Test
+  void beatThatCannotTellEndsTheWholeBucket() {
+    put(tier.stamp(HASH));
+    beat(place(5_000), null);
+    assertThat(serves()).isFalse();
+  }
+
+  @Test
+  void messageOfAnotherEpochEndsTheBucketAndItsProof() {
+    put(tier.stamp(HASH));
+    assertThat(tier.invalidated(new Place(BUCKET, "another", 1), new int[0]))
+        .isEqualTo(Heard.AFTER_A_GAP);
+    put(tier.stamp(HASH));
+    assertThat(serves()).isFalse();
+    beat(new Place(BUCKET, "another", 1), null);
+    put(tier.stamp(HASH));
+    assertThat(serves()).isTrue();
+  }
+
+  @Test
+  void sessionIsServedWhatItsOwnPositionCovers() {
+    put(tier.stamp(HASH));
+    assertThat(serves(SessionToken.of(Rows.at(100)))).isTrue();
+    assertThat(serves(SessionToken.empty().readUpTo(Rows.at(100)))).isTrue();
+  }
+
+  @Test
+  void sessionThatHasSeenMoreIsServedOnceTheChannelIsProvenAnew() {
+    put(tier.stamp(HASH));
+    SessionToken session = SessionToken.of(Rows.at(101));
+    assertThat(serves(session)).isFalse();
+    // Had its row been changed before 101, the beat would have told.
+    beat(place(10), new int[0]);
+    assertThat(serves(session)).isTrue();
+    assertThat(serves(SessionToken.empty().readUpTo(Rows.at(102)))).isFalse();
+  }
+
+  @Test
+  void beatSentBeforeTheSessionCameProvesNothingForIt() {
+    put(tier.stamp(HASH));
+    SessionToken before = tier.seen();
+    SessionToken session = SessionToken.of(Rows.at(101));
+    assertThat(serves(session)).isFalse();
+    tier.beaten(new Beat(place(10), new int[0]), time.nanos(), before);
+    assertThat(serves(session)).isFalse();
+  }
+
+  @Test
+  void sessionOfAnotherShardIsServed() {
+    put(tier.stamp(HASH));
+    assertThat(serves(SessionToken.of(new LogPosition(9, 1, 5000)))).isTrue();
+    put(tier.stamp(HASH), null, null);
+    assertThat(serves(SessionToken.of(new LogPosition(9, 1, 5000)))).isFalse();
+  }
+
+  @Test
+  void sessionThatReadAtAnUnknownPlaceIsNotServed() {
+    put(tier.stamp(HASH));
+    SessionToken session = SessionToken.empty().readFrom(new ReadMark(42, 1, 7));
+    assertThat(serves(session)).isFalse();
+    beat(place(10), new int[0]);
+    assertThat(serves(session)).isFalse();
+  }
+
+  @Test
+  void entryNobodyVouchesForNeedsNoProofAndShowsWhatItSays() {
+    LocalTier<String, String> alone = LocalTier.holding(100, Duration.ofSeconds(1), time);
+    SessionToken session = SessionToken.of(Rows.at(90));
+    alone.saw(session);
+    alone.put(
+        "key",
+        new LocalTier.Entry<>(
+            "value", Rows.at(100), alone.stamp(HASH), time.nanos() + 1_000, alone.seen()));
+    assertThat(alone.get("key", HASH, NOBODY)).isNotNull();
+    assertThat(alone.get("key", HASH, session)).isNotNull();
+    // Its position covers this as well, but the commit may have become visible after the load.
+    assertThat(alone.get("key", HASH, SessionToken.of(Rows.at(95)))).isNull();
   }
 
   @Test
   void noTierKeepsNothingAndStillTellsLoadsApart() {
-    LocalTier<String, String> none = LocalTier.none();
-    none.put("key", entry(none.stamp(HASH)));
-    assertThat(none.get("key", HASH)).isNull();
+    LocalTier<String, String> none = LocalTier.none(time);
+    none.put(
+        "key",
+        new LocalTier.Entry<>("value", null, none.stamp(HASH), time.nanos() + 1_000, NOBODY));
+    assertThat(none.get("key", HASH, NOBODY)).isNull();
     int before = none.stamp(HASH);
     assertThat(none.invalidate("key", HASH)).isEqualTo(before + 1).isEqualTo(none.stamp(HASH));
   }

@@ -89,6 +89,7 @@ class RedisOutageIT {
     return TieredCache.builder("users", database)
         .redis(tier)
         .codec(Codec.json(String.class, 1))
+        .horizons(database::horizon)
         .l1TimeToLive(Duration.ofMinutes(1))
         .build();
   }

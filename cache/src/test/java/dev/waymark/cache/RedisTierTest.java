@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.waymark.cache.SharedTier.Asking;
+import dev.waymark.cache.SharedTier.Change;
 import dev.waymark.cache.SharedTier.Lookup;
-import dev.waymark.cache.SharedTier.Settlement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +44,7 @@ class RedisTierTest {
     redis.down = false;
     background.runNext();
     assertThat(tier.isAvailable()).isTrue();
-    assertThat(read()).isEqualTo(new Lookup.Leased());
+    assertThat(read()).isEqualTo(new Lookup.Leased(SharedTier.Doubt.NONE));
   }
 
   @Test
@@ -56,7 +56,8 @@ class RedisTierTest {
     for (int i = 0; i < 100; i++) {
       assertThat(read()).isEqualTo(new Lookup.Unavailable());
     }
-    assertThat(tier.announce(List.of(key), "w", "i")).isFalse();
+    assertThat(tier.announce(List.of(key), new Change.Elsewhere())).isNull();
+    assertThat(tier.forget("users")).isFalse();
     assertThat(redis.calls).isEqualTo(before);
   }
 
@@ -90,7 +91,7 @@ class RedisTierTest {
     background.runNext();
     time.pass(Duration.ofMillis(2500));
     redis.down = false;
-    tier.settle(List.of(new Settlement(key, null, null, null)));
+    tier.announceNowOrLater(List.of(key), new Change.Elsewhere());
     background.runNext();
     assertThat(log.warnings())
         .containsExactly(
@@ -113,19 +114,22 @@ class RedisTierTest {
     other.open(heard);
     start();
     client.cutOff = true;
-    tier.settle(List.of(new Settlement(key, null, Rows.at(5), null)));
-    tier.settle(List.of(new Settlement(new CacheKey("orders", "8", 88), null, null, null)));
+    tier.announceNowOrLater(List.of(key), new Change.Committed("shard-1", Rows.at(5)));
+    tier.announceNowOrLater(List.of(new CacheKey("orders", "8", 88)), new Change.Elsewhere());
     assertThat(heard.messages).isEmpty();
     client.cutOff = false;
     background.runNext();
-    assertThat(heard.messages).containsExactly("users 77", "orders 88");
+    assertThat(heard.messages)
+        .containsExactly(
+            "users 13 [77] at Place[bucket=13, epoch=epoch-1, seq=1]",
+            "orders 8 [88] at Place[bucket=8, epoch=epoch-2, seq=1]");
   }
 
   @Test
   void failureWhilePayingKeepsWhatIsOwed() {
     start();
     redis.down = true;
-    tier.settle(List.of(new Settlement(key, null, Rows.at(5), null)));
+    tier.announceNowOrLater(List.of(key), new Change.Committed("shard-1", Rows.at(5)));
     background.runNext();
     assertThat(tier.isAvailable()).isFalse();
     FakeRedis.Process other = redis.process();
@@ -133,7 +137,8 @@ class RedisTierTest {
     redis.down = false;
     other.open(heard);
     background.runNext();
-    assertThat(heard.messages).containsExactly("users 77");
+    assertThat(heard.messages)
+        .containsExactly("users 13 [77] at Place[bucket=13, epoch=epoch-1, seq=1]");
   }
 
   @Test
@@ -146,17 +151,17 @@ class RedisTierTest {
     IntStream.rangeClosed(0, 10_000)
         .forEach(
             i ->
-                tier.settle(
-                    List.of(new Settlement(new CacheKey("users", "k" + i, i), null, null, null))));
+                tier.announceNowOrLater(
+                    List.of(new CacheKey("users", "k" + i, i)), new Change.Elsewhere()));
     client.cutOff = false;
     background.runNext();
-    assertThat(heard.messages).containsExactly("users *");
+    assertThat(heard.messages).hasSize(CacheKey.BUCKETS).allMatch(each -> each.contains(" * "));
   }
 
   @Test
   void twoCachesOfOneNameAreRefused() {
-    tier.register("users", LocalTier.none());
-    assertThatThrownBy(() -> tier.register("users", LocalTier.none()))
+    tier.register("users", LocalTier.none(time));
+    assertThatThrownBy(() -> tier.register("users", LocalTier.none(time)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "There is already a cache named 'users' on RedisTier[redis://fake:6379, not available];"
@@ -167,7 +172,7 @@ class RedisTierTest {
   void closingTellsWhatWasNeverTold() {
     start();
     redis.down = true;
-    tier.settle(List.of(new Settlement(key, null, null, null)));
+    tier.announceNowOrLater(List.of(key), new Change.Elsewhere());
     tier.close();
     tier.close();
     assertThat(background.closed).isTrue();
@@ -180,67 +185,119 @@ class RedisTierTest {
 
   @Test
   void unexpectedFailureOfTheBackgroundIsTriedAgain() {
-    RuntimeException odd = new IllegalStateException("odd");
     boolean[] thrown = new boolean[1];
-    RedisTier unlucky =
-        new RedisTier(
-            new Unlucky(
-                () -> {
-                  if (!thrown[0]) {
-                    thrown[0] = true;
-                    throw odd;
-                  }
-                }),
-            "redis://fake:6379",
-            background,
-            time);
-    unlucky.start(Duration.ofSeconds(1));
-    assertThat(unlucky.isAvailable()).isFalse();
+    client.whenOpened =
+        () -> {
+          if (!thrown[0]) {
+            thrown[0] = true;
+            throw new IllegalStateException("odd");
+          }
+        };
+    start();
+    assertThat(tier.isAvailable()).isFalse();
     background.runNext();
-    assertThat(unlucky.isAvailable()).isTrue();
+    assertThat(tier.isAvailable()).isTrue();
   }
 
-  /** Does something odd when opened. */
-  private record Unlucky(Runnable oddity) implements SharedTier {
-    @Override
-    public void open(Listener listener) {
-      oddity.run();
-    }
+  // ---- beats ------------------------------------------------------------------------------------
 
-    @Override
-    public Lookup read(CacheKey key, String leaseToken, Asking asking) {
-      return NONE.read(key, leaseToken, asking);
-    }
+  private final LocalTier<String, String> l1 = LocalTier.holding(100, Duration.ofSeconds(1), time);
 
-    @Override
-    public Fill fill(
-        CacheKey key,
-        String leaseToken,
-        byte[] value,
-        Duration timeToLive,
-        dev.waymark.Role role,
-        dev.waymark.LogPosition position) {
-      return Fill.LEASE_LOST;
-    }
+  private boolean serves() {
+    return l1.get("7", key.hash(), dev.waymark.SessionToken.empty()) != null;
+  }
 
-    @Override
-    public void release(CacheKey key, String leaseToken) {}
+  private void put() {
+    l1.put(
+        "7",
+        new LocalTier.Entry<>(
+            "value",
+            null,
+            l1.stamp(key.hash()),
+            time.nanos() + Duration.ofMinutes(1).toNanos(),
+            null));
+  }
 
-    @Override
-    public void announce(List<CacheKey> keys, String writer, String intent) {}
+  @Test
+  void registeredCacheIsProvenAtOnceAndBeatenAThirdOfItsBoundApart() {
+    start();
+    tier.register("users", l1);
+    put();
+    assertThat(serves()).isTrue();
+    int before = redis.calls;
+    time.pass(Duration.ofMillis(300));
+    background.tick();
+    assertThat(redis.calls).isEqualTo(before);
+    time.pass(Duration.ofMillis(50));
+    background.tick();
+    assertThat(redis.calls).isEqualTo(before + 1);
+    time.pass(Duration.ofMillis(900));
+    assertThat(serves()).isTrue();
+  }
 
-    @Override
-    public List<Boolean> settle(List<Settlement> settlements) {
-      return NONE.settle(settlements);
-    }
+  @Test
+  void cacheThatNobodyReadsIsNotBeatenUntilSomebodyDoes() {
+    start();
+    tier.register("users", l1);
+    time.pass(Duration.ofSeconds(5));
+    background.tick();
+    time.pass(Duration.ofSeconds(11));
+    background.tick();
+    int before = redis.calls;
+    time.pass(Duration.ofSeconds(1));
+    background.tick();
+    assertThat(redis.calls).isEqualTo(before);
+    assertThat(serves()).isFalse();
+    background.tick();
+    assertThat(redis.calls).isEqualTo(before + 1);
+  }
 
-    @Override
-    public void withdraw(List<CacheKey> keys, String writer) {}
+  @Test
+  void whileRedisIsAwayL1EndsWithItsBoundAndIsProvenAgainWhenItIsBack() {
+    start();
+    tier.register("users", l1);
+    put();
+    redis.down = true;
+    time.pass(Duration.ofMillis(900));
+    background.tick();
+    assertThat(tier.isAvailable()).isFalse();
+    assertThat(serves()).isTrue();
+    time.pass(Duration.ofMillis(100));
+    assertThat(serves()).isFalse();
+    redis.down = false;
+    background.runNext();
+    assertThat(serves()).isTrue();
+  }
 
-    @Override
-    public void forget(String cache) {}
+  @Test
+  void messageAfterALostOneBringsABeatThatMakesUpForIt() {
+    FakeRedis.Process other = redis.process();
+    start();
+    tier.register("users", l1);
+    put();
+    client.deaf = true;
+    other.announce(List.of(key), new Change.Elsewhere());
+    assertThat(serves()).isTrue();
+    client.deaf = false;
+    other.announce(
+        List.of(new CacheKey("users", "other", key.hash() + CacheKey.BUCKETS)),
+        new Change.Elsewhere());
+    assertThat(serves()).isFalse();
+  }
 
-    @Override
-    public void close() {}
+  @Test
+  void ownAnnouncementIsHeardAtOnceAndNotAgain() {
+    start();
+    tier.register("users", l1);
+    put();
+    client.deaf = true;
+    tier.announce(List.of(key), new Change.Elsewhere());
+    assertThat(serves()).isFalse();
+    put();
+    // Its own message, when it comes, is one that was heard already.
+    int before = redis.calls;
+    client.loseConnection();
+    assertThat(redis.calls).isEqualTo(before + 1);
+    assertThat(serves()).isTrue();
   }
 }

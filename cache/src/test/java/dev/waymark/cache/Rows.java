@@ -1,9 +1,11 @@
 package dev.waymark.cache;
 
+import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
 import dev.waymark.PositionedRead;
 import dev.waymark.Role;
 import dev.waymark.Route;
+import dev.waymark.TransactionSnapshot;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -28,9 +30,16 @@ final class Rows implements Loader<Long, String> {
     return new LogPosition(SYSTEM, 1, lsn);
   }
 
+  /** What the routing module would draw. */
+  Horizon horizon(String shard) {
+    LogPosition now = position;
+    return FakeTransaction.horizon(now == null ? at(100) : now);
+  }
+
   @Override
   public PositionedRead<@Nullable String> load(Long key) {
     loads.incrementAndGet();
+    TransactionSnapshot snapshot = role == Role.PRIMARY ? FakeTransaction.snapshot() : null;
     String value = rows.get(key);
     Route route =
         new Route(
@@ -39,7 +48,7 @@ final class Rows implements Loader<Long, String> {
             role,
             role == Role.PRIMARY ? Route.Reason.STRONG : Route.Reason.REPLICA_IS_FRESH,
             1);
-    PositionedRead<@Nullable String> read = new PositionedRead<>(value, route, position);
+    PositionedRead<@Nullable String> read = new PositionedRead<>(value, route, position, snapshot);
     afterReading.run();
     return read;
   }

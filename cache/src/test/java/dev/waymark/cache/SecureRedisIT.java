@@ -126,6 +126,7 @@ class SecureRedisIT {
           TieredCache.builder("users", database)
               .redis(trusting)
               .codec(Codec.json(String.class, 1))
+              .horizons(database::horizon)
               .withoutL1()
               .build();
       database.rows.put(7L, "value");

@@ -3,18 +3,27 @@ package dev.waymark.cache;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
-import dev.waymark.Role;
+import dev.waymark.TransactionSnapshot;
 import dev.waymark.cache.SharedTier.Asking;
+import dev.waymark.cache.SharedTier.Beat;
+import dev.waymark.cache.SharedTier.Change;
+import dev.waymark.cache.SharedTier.Doubt;
 import dev.waymark.cache.SharedTier.Fill;
+import dev.waymark.cache.SharedTier.Intent;
 import dev.waymark.cache.SharedTier.Lookup;
+import dev.waymark.cache.SharedTier.Place;
+import dev.waymark.cache.SharedTier.Refusal;
 import dev.waymark.cache.SharedTier.Settlement;
+import dev.waymark.cache.SharedTier.Writer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -22,13 +31,20 @@ import org.junit.jupiter.api.Test;
 /** What any shared tier promises: the fake of the unit tests and the scripts on Redis alike. */
 abstract class SharedTierContract {
   static final Duration LONG = Duration.ofMinutes(1);
+  static final String SHARD = "shard 1/a";
   // Beyond what a signed long or a double holds exactly.
-  private static final LogPosition EARLY = new LogPosition(-7, 2, 0xFFFF_FFFF_0000_0001L);
-  private static final LogPosition LATE = new LogPosition(-7, 2, 0xFFFF_FFFF_0000_0002L);
-  private static final byte[] OLD = "old".getBytes(StandardCharsets.UTF_8);
-  private static final byte[] NEW = {0, (byte) 0xFF, ':', '\n', '}', 0};
+  static final LogPosition EARLY = new LogPosition(-7, 2, 0xFFFF_FFFF_0000_0001L);
+  static final LogPosition LATE = new LogPosition(-7, 2, 0xFFFF_FFFF_0000_0002L);
+  static final byte[] OLD = "old".getBytes(StandardCharsets.UTF_8);
+  static final byte[] NEW = {0, (byte) 0xFF, ':', '\n', '}', 0};
+  // As above: 2^63 and a little.
+  static final long BASE = 0x8000_0000_0000_0000L;
 
   final CacheKey key = new CacheKey("users", "a}{:b", 0x1234_5678);
+
+  /** Of the same cell, which is what stripes have in common with each other. */
+  final CacheKey neighbour = new CacheKey("users", "a}{:c", 0x7734_5678);
+
   SharedTier one;
   SharedTier two;
   final Heard heardByOne = new Heard();
@@ -45,12 +61,14 @@ abstract class SharedTierContract {
 
   @BeforeEach
   void connect() {
+    flush();
     one = process();
     one.open(heardByOne);
     two = process();
     two.open(heardByTwo);
     heardByOne.messages.clear();
     heardByTwo.messages.clear();
+    recover();
   }
 
   @AfterEach
@@ -59,16 +77,57 @@ abstract class SharedTierContract {
     two.close();
   }
 
+  static Writer writer(int id) {
+    return new Writer(SHARD, BASE + id);
+  }
+
+  /** Everything below an id is over, except those that run. */
+  static TransactionSnapshot upTo(int id, int... running) {
+    String ids =
+        Arrays.stream(running)
+            .mapToObj(each -> Long.toUnsignedString(BASE + each))
+            .reduce((some, next) -> some + "," + next)
+            .orElse("");
+    String xmin = Long.toUnsignedString(BASE + (running.length == 0 ? id : running[0]));
+    return TransactionSnapshot.parse(xmin + ":" + Long.toUnsignedString(BASE + id) + ":" + ids);
+  }
+
+  static ReadLabel primary(TransactionSnapshot snapshot) {
+    return primary(snapshot, EARLY);
+  }
+
+  static ReadLabel primary(TransactionSnapshot snapshot, LogPosition position) {
+    return new ReadLabel.Primary(SHARD, snapshot, position);
+  }
+
+  static ReadLabel replica(@Nullable LogPosition position) {
+    return new ReadLabel.Replica(SHARD, position);
+  }
+
+  /** Draws a line at 100, with all before it over, and an early position. */
+  final void recover() {
+    String epoch = one.beat("users", List.of(Place.unknown(key.bucket()))).get(0).place().epoch();
+    one.recover("users", key.bucket(), epoch, SHARD, line(100, upTo(100), FIRST));
+  }
+
+  static final LogPosition FIRST = new LogPosition(-7, 2, 1);
+
+  static Horizon line(int id, TransactionSnapshot snapshot, LogPosition position) {
+    return new Horizon(BASE + id, snapshot, position);
+  }
+
+  // ---- leases and values -----------------------------------------------------------------------
+
   @Test
   void firstReaderOfAMissingValueHoldsTheLease() {
-    assertThat(read(one, "t1")).isEqualTo(new Lookup.Leased());
-    assertThat(read(two, "t2")).isEqualTo(new Lookup.Awaited());
+    assertThat(read(one, "t1")).isEqualTo(new Lookup.Leased(Doubt.NONE));
+    assertThat(read(two, "t2")).isEqualTo(new Lookup.Awaited(Doubt.NONE));
   }
 
   @Test
   void filledValueIsReadByAll() {
     read(one, "t1");
-    assertThat(fill(one, "t1", NEW, Role.PRIMARY, null)).isEqualTo(Fill.STORED);
+    assertThat(fill(one, "t1", NEW, primary(upTo(200)))).isEqualTo(new Fill.Stored());
 
     assertThat(read(two, "t2"))
         .isInstanceOfSatisfying(
@@ -81,255 +140,501 @@ abstract class SharedTierContract {
 
   @Test
   void valueOfAnotherKeyIsNotSeen() {
-    read(one, "t1");
-    fill(one, "t1", OLD, Role.PRIMARY, null);
-    CacheKey neighbour = new CacheKey("users", "a}{:c", key.hash());
-    assertThat(one.read(neighbour, "t2", Asking.READ)).isEqualTo(new Lookup.Leased());
+    fillAnew(OLD, primary(upTo(200)));
+    assertThat(one.read(neighbour, "t2", Asking.READ)).isEqualTo(new Lookup.Leased(Doubt.NONE));
     CacheKey namesake = new CacheKey("orders", key.text(), key.hash());
-    assertThat(one.read(namesake, "t2", Asking.READ)).isEqualTo(new Lookup.Leased());
+    assertThat(one.read(namesake, "t2", Asking.READ)).isEqualTo(new Lookup.Leased(Doubt.NONE));
   }
 
   @Test
   void valueEndsWithItsTimeToLive() {
     read(one, "t1");
-    one.fill(key, "t1", OLD, Duration.ofMillis(50), Role.PRIMARY, null);
+    one.fill(key, "t1", OLD, Duration.ofMillis(50), primary(upTo(200)));
     letPass(Duration.ofMillis(80));
-    assertThat(read(two, "t2")).isEqualTo(new Lookup.Leased());
+    assertThat(read(two, "t2")).isEqualTo(new Lookup.Leased(Doubt.NONE));
   }
 
   @Test
   void fillWithoutTheLeaseIsRefused() {
     read(one, "t1");
-    assertThat(fill(two, "t2", OLD, Role.PRIMARY, null)).isEqualTo(Fill.LEASE_LOST);
-    assertThat(fill(one, "t1", OLD, Role.PRIMARY, null)).isEqualTo(Fill.STORED);
-    assertThat(fill(one, "t1", OLD, Role.PRIMARY, null)).isEqualTo(Fill.LEASE_LOST);
+    assertThat(fill(two, "t2", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
+    assertThat(fill(one, "t1", OLD, primary(upTo(200)))).isEqualTo(new Fill.Stored());
+    assertThat(fill(one, "t1", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
   }
 
   @Test
   void leaseGivenBackIsFreeForTheNextReader() {
     read(one, "t1");
     two.release(key, "t2");
-    assertThat(read(two, "t2")).isEqualTo(new Lookup.Awaited());
+    assertThat(read(two, "t2")).isEqualTo(new Lookup.Awaited(Doubt.NONE));
     one.release(key, "t1");
-    assertThat(read(two, "t2")).isEqualTo(new Lookup.Leased());
+    assertThat(read(two, "t2")).isEqualTo(new Lookup.Leased(Doubt.NONE));
   }
 
   @Test
   void refreshPassesOverTheValueAndLeavesItForOthers() {
-    read(one, "t1");
-    fill(one, "t1", OLD, Role.PRIMARY, null);
-    assertThat(one.read(key, "t2", Asking.REFRESH)).isEqualTo(new Lookup.Leased());
+    fillAnew(OLD, primary(upTo(200)));
+    assertThat(one.read(key, "t2", Asking.REFRESH)).isEqualTo(new Lookup.Leased(Doubt.NONE));
     assertThat(read(two, "t3")).isInstanceOf(Lookup.Hit.class);
-    assertThat(fill(one, "t2", NEW, Role.PRIMARY, null)).isEqualTo(Fill.STORED);
-    assertThat(read(two, "t3"))
-        .isInstanceOfSatisfying(Lookup.Hit.class, hit -> assertThat(hit.value()).isEqualTo(NEW));
+    assertThat(fill(one, "t2", NEW, primary(upTo(200)))).isEqualTo(new Fill.Stored());
+    assertHit(two, NEW);
   }
 
   @Test
-  void announcementDropsTheValueAndHoldsOffReaders() {
+  void unfencedValueNeedsTheLeaseAlone() {
+    one.announce(List.of(key), new Change.Open(writer(150)));
     read(one, "t1");
-    fill(one, "t1", OLD, Role.PRIMARY, null);
-    two.announce(List.of(key), "shard-1/700", "i1");
-    assertThat(read(one, "t2")).isEqualTo(new Lookup.InDoubt());
-    assertThat(one.read(key, "t2", Asking.REFRESH)).isEqualTo(new Lookup.InDoubt());
+    assertThat(fill(one, "t1", OLD, new ReadLabel.Unfenced("anywhere")))
+        .isEqualTo(new Fill.Stored());
+    assertHit(two, OLD);
+    assertThat(fill(one, "t1", OLD, new ReadLabel.Unfenced("anywhere")))
+        .isEqualTo(refused(Refusal.LEASE_LOST));
+  }
+
+  // ---- the fence -------------------------------------------------------------------------------
+
+  @Test
+  void announcementDropsTheValueAndPutsTheCellInDoubt() {
+    fillAnew(OLD, primary(upTo(200)));
+    two.announce(List.of(key), new Change.Open(writer(150)));
+    assertThat(read(one, "t2")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
+    assertThat(read(two, "t3")).isEqualTo(new Lookup.Awaited(Doubt.IN_DOUBT));
+    assertThat(one.read(neighbour, "t4", Asking.READ)).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
   }
 
   @Test
   void fillOfALoadFromBeforeTheAnnouncementIsRefused() {
     read(one, "t1");
-    two.announce(List.of(key), "shard-1/700", "i1");
-    assertThat(fill(one, "t1", OLD, Role.PRIMARY, null)).isEqualTo(Fill.LEASE_LOST);
-    two.settle(List.of(new Settlement(key, "shard-1/700", EARLY, null)));
-    assertThat(fill(one, "t1", OLD, Role.PRIMARY, null)).isEqualTo(Fill.LEASE_LOST);
-    assertThat(read(one, "t2")).isEqualTo(new Lookup.Leased());
+    two.announce(List.of(key), new Change.Open(writer(150)));
+    // Whatever its snapshot says: the lease is gone.
+    assertThat(fill(one, "t1", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
+    two.settle(List.of(new Settlement(key, null)), writer(150), EARLY);
+    assertThat(fill(one, "t1", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
   }
 
   @Test
-  void fillOfALoadFromBeforeAnUnannouncedChangeIsRefused() {
-    read(one, "t1");
-    two.settle(List.of(new Settlement(key, null, null, null)));
-    assertThat(fill(one, "t1", OLD, Role.PRIMARY, null)).isEqualTo(Fill.LEASE_LOST);
+  void fillThatDoesNotProveTheWriterOverIsRefused() {
+    two.announce(List.of(key), new Change.Open(writer(150)));
+    assertThat(fillAnew(OLD, primary(upTo(200, 150)))).isEqualTo(refused(Refusal.IN_DOUBT));
+    // Beyond xmax: began, and did not end, before the snapshot.
+    assertThat(fillAnew(OLD, primary(upTo(150)))).isEqualTo(refused(Refusal.IN_DOUBT));
+    assertThat(fillAnew(NEW, primary(upTo(151)))).isEqualTo(new Fill.Stored());
+    assertHit(two, NEW);
   }
 
   @Test
-  void oneWritersEndLeavesTheOtherInDoubt() {
-    one.announce(List.of(key), "shard-1/700", "i1");
-    two.announce(List.of(key), "shard-1/701", "i2");
-    one.settle(List.of(new Settlement(key, "shard-1/700", EARLY, null)));
-    assertThat(read(one, "t1")).isEqualTo(new Lookup.InDoubt());
-    two.withdraw(List.of(key), "shard-1/701");
-    assertThat(read(one, "t1")).isEqualTo(new Lookup.Leased());
+  void idsAreComparedAsNumbersAndNotAsText() {
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 99)));
+    recoverAt(5);
+    ReadLabel before = primary(TransactionSnapshot.parse("50:101:50"));
+    assertThat(fillAnew(NEW, before)).isEqualTo(new Fill.Stored());
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 1000)));
+    assertThat(fillAnew(NEW, primary(TransactionSnapshot.parse("200:200:"))))
+        .isEqualTo(refused(Refusal.IN_DOUBT));
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 5)));
+    // 5 does not run because 50, 15 and 51 do.
+    assertThat(fillAnew(NEW, primary(TransactionSnapshot.parse("10:2000:15,50,51"))))
+        .isEqualTo(new Fill.Stored());
+  }
+
+  private void recoverAt(long id) {
+    flush();
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 99)));
+    String epoch = one.beat("users", List.of(Place.unknown(key.bucket()))).get(0).place().epoch();
+    one.recover(
+        "users",
+        key.bucket(),
+        epoch,
+        SHARD,
+        new Horizon(id, TransactionSnapshot.parse("3:3:"), FIRST));
   }
 
   @Test
-  void changeWithoutAWriterLeavesMarksStanding() {
-    one.announce(List.of(key), "shard-1/700", "i1");
-    one.settle(List.of(new Settlement(key, null, null, null)));
-    assertThat(read(two, "t1")).isEqualTo(new Lookup.InDoubt());
+  void leaseRemembersWhoWasInDoubtThoughAnotherFillHasCleanedTheCell() {
+    two.announce(List.of(key), new Change.Open(writer(150)));
+    read(one, "slow");
+    // A reader of another key of the cell sees the writer's end.
+    two.read(neighbour, "quick", Asking.READ);
+    assertThat(two.fill(neighbour, "quick", NEW, LONG, primary(upTo(200))))
+        .isEqualTo(new Fill.Stored());
+    // The slow one has read before.
+    assertThat(fill(one, "slow", OLD, primary(upTo(200, 150))))
+        .isEqualTo(refused(Refusal.IN_DOUBT));
   }
 
   @Test
-  void withdrawalTellsNobody() {
-    one.announce(List.of(key), "shard-1/700", "i1");
-    one.withdraw(List.of(key), "shard-1/700");
-    // A message that does come, behind which an earlier one would have come too.
-    one.forget("orders");
-    await().until(() -> !heardByTwo.messages.isEmpty());
-    assertThat(heardByTwo.messages).containsOnly("orders *");
+  void eachWriterOfACellMustBeProvenOver() {
+    one.announce(List.of(key), new Change.Open(writer(150)));
+    two.announce(List.of(neighbour), new Change.Open(writer(151)));
+    assertThat(fillAnew(OLD, primary(upTo(200, 151)))).isEqualTo(refused(Refusal.IN_DOUBT));
+    assertThat(fillAnew(OLD, primary(upTo(200, 150)))).isEqualTo(refused(Refusal.IN_DOUBT));
+    assertThat(fillAnew(NEW, primary(upTo(200)))).isEqualTo(new Fill.Stored());
   }
 
   @Test
-  void changeIsToldToOthersAndNotToOneself() {
-    one.settle(List.of(new Settlement(key, null, null, null)));
-    await().until(() -> !heardByTwo.messages.isEmpty());
-    assertThat(heardByTwo.messages).containsExactly("users " + key.hash());
-    two.settle(List.of(new Settlement(new CacheKey("users", "-", -1), null, null, null)));
-    await().until(() -> !heardByOne.messages.isEmpty());
-    assertThat(heardByOne.messages).containsExactly("users -1");
+  void writerOfAnotherShardDoesNotMatter() {
+    one.announce(List.of(key), new Change.Open(new Writer("shard-2", BASE + 150)));
+    assertThat(fillAnew(OLD, primary(upTo(120)))).isEqualTo(new Fill.Stored());
+    two.announce(List.of(key), new Change.Open(writer(130)));
+    // Proof on one shard leaves the other's writer where it is.
+    assertThat(fillAnew(OLD, primary(upTo(140)))).isEqualTo(new Fill.Stored());
+    one.announce(List.of(key), new Change.Elsewhere());
+    assertThat(read(two, "t9")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
   }
 
   @Test
-  void replicaMustCoverTheLastCommit() {
-    one.settle(List.of(new Settlement(key, null, LATE, null)));
-    assertThat(fillAnew(OLD, Role.REPLICA, EARLY)).isEqualTo(Fill.NOT_NEW_ENOUGH);
-    assertThat(fillAnew(OLD, Role.REPLICA, null)).isEqualTo(Fill.NOT_NEW_ENOUGH);
-    assertThat(fillAnew(OLD, Role.REPLICA, new LogPosition(-7, 1, LATE.lsn() + 5)))
-        .isEqualTo(Fill.NOT_NEW_ENOUGH);
-    assertThat(fillAnew(OLD, Role.REPLICA, new LogPosition(-8, 2, LATE.lsn() + 5)))
-        .isEqualTo(Fill.NOT_NEW_ENOUGH);
-    assertThat(fillAnew(NEW, Role.REPLICA, LATE)).isEqualTo(Fill.STORED);
+  void lateAnnouncementOfAWriterThatIsOverCostsALoad() {
+    fillAnew(NEW, primary(upTo(200)));
+    two.announce(List.of(key), new Change.Open(writer(150)));
+    assertThat(fillAnew(NEW, primary(upTo(200)))).isEqualTo(new Fill.Stored());
   }
 
   @Test
-  void floorIsTheGreatestOfTheCommitsInAnyOrder() {
-    one.settle(List.of(new Settlement(key, null, LATE, null)));
-    two.settle(List.of(new Settlement(key, null, EARLY, null)));
-    assertThat(fillAnew(OLD, Role.REPLICA, EARLY)).isEqualTo(Fill.NOT_NEW_ENOUGH);
-    // A difference in the upper half alone, and unsigned.
-    LogPosition small = new LogPosition(-7, 2, 0x0000_0001_FFFF_FFFFL);
-    two.settle(List.of(new Settlement(key, null, small, null)));
-    assertThat(fillAnew(OLD, Role.REPLICA, EARLY)).isEqualTo(Fill.NOT_NEW_ENOUGH);
-    assertThat(fillAnew(OLD, Role.REPLICA, LATE)).isEqualTo(Fill.STORED);
+  void primaryThatDidNotSayWhoIsOverFillsNothing() {
+    assertThat(fillAnew(OLD, new ReadLabel.Primary(SHARD, null, EARLY)))
+        .isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    assertThat(read(two, "t2")).isEqualTo(new Lookup.Leased(Doubt.NONE));
   }
 
   @Test
-  void promotionRaisesTheFloor() {
-    one.settle(List.of(new Settlement(key, null, LATE, null)));
-    LogPosition promoted = new LogPosition(-7, 3, EARLY.lsn());
-    one.settle(List.of(new Settlement(key, null, promoted, null)));
-    assertThat(fillAnew(OLD, Role.REPLICA, LATE)).isEqualTo(Fill.NOT_NEW_ENOUGH);
-    assertThat(fillAnew(OLD, Role.REPLICA, promoted)).isEqualTo(Fill.STORED);
+  void settledWriterIsNotInDoubt() {
+    one.announce(List.of(key), new Change.Open(writer(150)));
+    one.announce(List.of(key), new Change.Open(writer(151)));
+    one.settle(List.of(new Settlement(key, null)), writer(150), EARLY);
+    await().untilAsserted(() -> assertThat(doubtOf(key)).isEqualTo(Doubt.IN_DOUBT));
+    one.settle(List.of(new Settlement(key, null)), writer(151), null);
+    await().untilAsserted(() -> assertThat(doubtOf(key)).isEqualTo(Doubt.NONE));
   }
 
   @Test
-  void floorOfAnotherSystemIsReplaced() {
-    one.settle(List.of(new Settlement(key, null, LATE, null)));
-    LogPosition moved = new LogPosition(9, 1, 5);
-    one.settle(List.of(new Settlement(key, null, moved, null)));
-    assertThat(fillAnew(OLD, Role.REPLICA, LATE)).isEqualTo(Fill.NOT_NEW_ENOUGH);
-    assertThat(fillAnew(OLD, Role.REPLICA, moved)).isEqualTo(Fill.STORED);
+  void sweepTakesOutWhoIsProvenOver() {
+    one.announce(List.of(key), new Change.Open(writer(150)));
+    two.announce(List.of(key), new Change.Open(writer(151)));
+    List<Integer> cells = List.of(key.cell(), key.cell() + 1);
+    assertThat(sweep(cells, upTo(200, 151))).isEqualTo(1);
+    assertThat(sweep(cells, upTo(200))).isZero();
+    assertThat(doubtOf(key)).isEqualTo(Doubt.NONE);
+    // Whoever was taken out had committed before the sweep's position.
+    assertThat(fillAnew(OLD, replica(EARLY))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    one.release(key, "anew");
+    assertThat(fillAnew(NEW, replica(LATE))).isEqualTo(new Fill.Stored());
+  }
+
+  private int sweep(List<Integer> cells, TransactionSnapshot snapshot) {
+    return one.sweep("users", key.bucket(), cells, SHARD, line(300, snapshot, LATE));
+  }
+
+  // ---- replicas --------------------------------------------------------------------------------
+
+  @Test
+  void replicaBehindTheLastCommitFillsNothingAndKeepsTheLease() {
+    one.announce(List.of(key), new Change.Committed(SHARD, LATE));
+    assertThat(fillAnew(OLD, replica(EARLY))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    assertThat(fill(one, "anew", NEW, primary(upTo(200), LATE))).isEqualTo(new Fill.Stored());
   }
 
   @Test
-  void primaryNeedsNoPosition() {
-    one.settle(List.of(new Settlement(key, null, LATE, null)));
-    assertThat(fillAnew(NEW, Role.PRIMARY, null)).isEqualTo(Fill.STORED);
+  void replicaThatHasTheLastCommitFills() {
+    one.announce(List.of(key), new Change.Committed(SHARD, LATE));
+    assertThat(fillAnew(NEW, replica(LATE))).isEqualTo(new Fill.Stored());
   }
 
   @Test
-  void replicaFillsWhereNoCommitIsKnown() {
-    assertThat(fillAnew(OLD, Role.REPLICA, EARLY)).isEqualTo(Fill.STORED);
+  void replicaFillsNothingWhileAWriterIsInDoubt() {
+    one.announce(List.of(key), new Change.Open(writer(150)));
+    assertThat(fillAnew(OLD, replica(LATE))).isEqualTo(refused(Refusal.IN_DOUBT));
+    assertThat(fill(one, "anew", NEW, primary(upTo(200), LATE))).isEqualTo(new Fill.Stored());
   }
+
+  @Test
+  void replicaOfUnknownPositionFillsNothing() {
+    assertThat(fillAnew(OLD, replica(null))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+  }
+
+  @Test
+  void proofByThePrimaryRaisesTheFloor() {
+    one.announce(List.of(key), new Change.Open(writer(150)));
+    fillAnew(NEW, primary(upTo(200), LATE));
+    one.announce(List.of(neighbour), new Change.Elsewhere());
+    two.read(neighbour, "t5", Asking.READ);
+    assertThat(two.fill(neighbour, "t5", OLD, LONG, replica(EARLY)))
+        .isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+  }
+
+  @Test
+  void floorNeverSinks() {
+    one.announce(List.of(key), new Change.Committed(SHARD, LATE));
+    two.announce(List.of(key), new Change.Committed(SHARD, EARLY));
+    assertThat(fillAnew(OLD, replica(EARLY))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    one.release(key, "anew");
+    // Unsigned, and by number.
+    two.announce(
+        List.of(key), new Change.Committed(SHARD, new LogPosition(-7, 2, 0x7FFF_FFFF_FFFFL)));
+    assertThat(fillAnew(OLD, replica(EARLY))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    one.release(key, "anew");
+    assertThat(fillAnew(NEW, replica(LATE))).isEqualTo(new Fill.Stored());
+  }
+
+  @Test
+  void positionOfAnotherTimelineOrSystemIsNotKnownToBeNewEnough() {
+    assertThat(fillAnew(OLD, replica(new LogPosition(-7, 3, LATE.lsn()))))
+        .isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    assertThat(fill(one, "anew", OLD, replica(new LogPosition(9, 2, LATE.lsn()))))
+        .isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+  }
+
+  // ---- putting ---------------------------------------------------------------------------------
 
   @Test
   void writerPutsItsValue() {
-    one.announce(List.of(key), "shard-1/700", "i1");
-    assertThat(one.settle(List.of(put("shard-1/700", "i1", NEW)))).containsExactly(true);
-    assertThat(read(two, "t1"))
-        .isInstanceOfSatisfying(Lookup.Hit.class, hit -> assertThat(hit.value()).isEqualTo(NEW));
+    Intent intent = announce(one, 150);
+    one.settle(List.of(put(intent, NEW)), writer(150), EARLY);
+    await().untilAsserted(() -> assertHit(two, NEW));
   }
 
   @Test
   void writerWhoseSuccessorHasAnnouncedPutsNothing() {
-    one.announce(List.of(key), "shard-1/700", "i1");
-    two.announce(List.of(key), "shard-1/701", "i2");
-    assertThat(one.settle(List.of(put("shard-1/700", "i1", OLD)))).containsExactly(false);
-    assertThat(two.settle(List.of(put("shard-1/701", "i2", NEW)))).containsExactly(true);
+    Intent first = announce(one, 150);
+    Intent second = announce(two, 151);
+    one.settle(List.of(put(first, OLD)), writer(150), EARLY);
+    two.settle(List.of(put(second, NEW)), writer(151), EARLY);
+    await().untilAsserted(() -> assertHit(two, NEW));
   }
 
   @Test
   void writerWhoseSuccessorHasAlreadyEndedPutsNothing() {
-    one.announce(List.of(key), "shard-1/700", "i1");
-    two.announce(List.of(key), "shard-1/701", "i2");
-    assertThat(two.settle(List.of(put("shard-1/701", "i2", NEW)))).containsExactly(false);
-    // Its own mark is the only one left, and its value is old all the same.
-    assertThat(one.settle(List.of(put("shard-1/700", "i1", OLD)))).containsExactly(false);
-    assertThat(read(one, "t1")).isEqualTo(new Lookup.Leased());
+    Intent first = announce(one, 150);
+    Intent second = announce(two, 151);
+    two.settle(List.of(put(second, NEW)), writer(151), EARLY);
+    await().untilAsserted(() -> assertHit(two, NEW));
+    one.settle(List.of(put(first, OLD)), writer(150), EARLY);
+    await().untilAsserted(() -> assertThat(doubtOf(neighbour)).isEqualTo(Doubt.NONE));
+    assertHit(two, NEW);
   }
 
   @Test
-  void unannouncedWriterPutsNothing() {
-    assertThat(one.settle(List.of(put("shard-1/700", "i1", NEW)))).containsExactly(false);
+  void announcementRepeatedLateGivesAnOldWriterNoRightToPut() {
+    Intent first = announce(one, 150);
+    announce(two, 151);
+    // The first one's command, which was sent twice, arrives again.
+    announce(one, 150);
+    one.settle(List.of(put(first, OLD)), writer(150), EARLY);
+    await().untilAsserted(() -> assertThat(doubtOf(neighbour)).isEqualTo(Doubt.IN_DOUBT));
+    two.settle(List.of(new Settlement(key, null)), writer(151), EARLY);
+    await().untilAsserted(() -> assertThat(doubtOf(neighbour)).isEqualTo(Doubt.NONE));
+    assertThat(read(two, "t1")).isEqualTo(new Lookup.Leased(Doubt.NONE));
   }
 
   @Test
-  void lossOfEverythingLosesAnnouncementsAndLeases() {
-    one.announce(List.of(key), "shard-1/700", "i1");
-    flush();
-    assertThat(one.settle(List.of(put("shard-1/700", "i1", NEW)))).containsExactly(false);
+  void putEndsTheLoadThatWasUnderWay() {
+    Intent intent = announce(one, 150);
     read(two, "t1");
+    one.settle(List.of(put(intent, NEW)), writer(150), EARLY);
+    await().untilAsserted(() -> assertHit(two, NEW));
+    assertThat(fill(two, "t1", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
+  }
+
+  // ---- losing everything -----------------------------------------------------------------------
+
+  @Test
+  void lossOfEverythingLosesRightsToPutAndLeases() {
+    Intent intent = announce(one, 150);
     flush();
-    assertThat(fill(two, "t1", OLD, Role.PRIMARY, null)).isEqualTo(Fill.LEASE_LOST);
+    one.settle(List.of(put(intent, OLD)), writer(150), EARLY);
+    assertThat(read(two, "t1")).isEqualTo(new Lookup.Leased(Doubt.NONE));
+    flush();
+    assertThat(fill(two, "t1", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
+  }
+
+  @Test
+  void afterALossNothingIsKeptUntilTheHorizonIsKnown() {
+    announce(one, 150);
+    flush();
+    Fill first = fillAnew(OLD, primary(upTo(200, 150)));
+    assertThat(first).isInstanceOf(Fill.Unrecovered.class);
+    // The announcement was lost. The horizon is an id given out later, so it covers the writer.
+    recover(((Fill.Unrecovered) first).epoch(), 250, upTo(200, 150));
+    assertThat(fill(one, "anew", OLD, primary(upTo(200, 150))))
+        .isEqualTo(refused(Refusal.BEFORE_HORIZON));
+    // All of those before it, and not only who is over by chance.
+    assertThat(fillAnew(OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.BEFORE_HORIZON));
+    assertThat(fillAnew(NEW, primary(upTo(260)))).isEqualTo(new Fill.Stored());
+  }
+
+  @Test
+  void horizonFetchedBeforeASecondLossIsNotTaken() {
+    flush();
+    Fill.Unrecovered first = (Fill.Unrecovered) fillAnew(OLD, primary(upTo(200)));
+    flush();
+    recover(first.epoch(), 210, upTo(200));
+    assertThat(fillAnew(OLD, primary(upTo(260)))).isInstanceOf(Fill.Unrecovered.class);
+  }
+
+  @Test
+  void firstHorizonStands() {
+    flush();
+    Fill.Unrecovered lost = (Fill.Unrecovered) fillAnew(OLD, primary(upTo(200)));
+    recover(lost.epoch(), 250, upTo(200));
+    recover(lost.epoch(), 230, upTo(200));
+    assertThat(fill(one, "anew", OLD, primary(upTo(240))))
+        .isEqualTo(refused(Refusal.BEFORE_HORIZON));
+  }
+
+  @Test
+  void eachShardHasAHorizonOfItsOwn() {
+    flush();
+    Fill.Unrecovered lost = (Fill.Unrecovered) fillAnew(OLD, primary(upTo(200)));
+    recover(lost.epoch(), 200, upTo(200));
+    assertThat(fill(one, "anew", NEW, primary(upTo(200)))).isEqualTo(new Fill.Stored());
+    two.read(neighbour, "t1", Asking.READ);
+    assertThat(
+            two.fill(
+                neighbour, "t1", OLD, LONG, new ReadLabel.Primary("shard-2", upTo(300), EARLY)))
+        .isEqualTo(lost);
+  }
+
+  @Test
+  void replicaFillsAfterALossOnlyFromWhereThePrimaryWasProven() {
+    flush();
+    Fill lost = fillAnew(OLD, replica(LATE));
+    assertThat(lost).isInstanceOf(Fill.Unrecovered.class);
+    recover(((Fill.Unrecovered) lost).epoch(), 250, upTo(200, 150));
+    // 150 may have been forgotten, and be committed anywhere.
+    assertThat(fill(one, "anew", OLD, replica(LATE))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    LogPosition later = new LogPosition(-7, 2, LATE.lsn() + 5);
+    one.sweep("users", key.bucket(), List.of(), SHARD, line(300, upTo(300), later));
+    assertThat(fill(one, "anew", OLD, replica(LATE))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    assertThat(fill(one, "anew", NEW, replica(later))).isEqualTo(new Fill.Stored());
+  }
+
+  private void recover(String epoch, int id, TransactionSnapshot snapshot) {
+    one.recover("users", key.bucket(), epoch, SHARD, line(id, snapshot, EARLY));
   }
 
   @Test
   void forgettingACacheDropsItsValuesAndLeases() {
-    read(one, "t1");
-    fill(one, "t1", OLD, Role.PRIMARY, null);
-    CacheKey other = new CacheKey("users", "b", 3);
-    one.read(other, "t2", Asking.READ);
-    CacheKey elsewhere = new CacheKey("orders", "b", 3);
-    one.read(elsewhere, "t3", Asking.READ);
-    one.fill(elsewhere, "t3", OLD, LONG, Role.PRIMARY, null);
+    fillAnew(OLD, primary(upTo(200)));
+    one.read(neighbour, "t2", Asking.READ);
 
     two.forget("users");
 
-    await().until(() -> heardByOne.messages.contains("users *"));
-    assertThat(read(one, "t4")).isEqualTo(new Lookup.Leased());
-    assertThat(one.fill(other, "t2", OLD, LONG, Role.PRIMARY, null)).isEqualTo(Fill.LEASE_LOST);
-    assertThat(one.read(elsewhere, "t5", Asking.READ)).isInstanceOf(Lookup.Hit.class);
+    await().until(() -> heardByOne.has("users " + key.bucket() + " *"));
+    assertThat(read(one, "t4")).isEqualTo(new Lookup.Leased(Doubt.NONE));
+    assertThat(one.fill(neighbour, "t2", OLD, LONG, primary(upTo(200))))
+        .isEqualTo(refused(Refusal.LEASE_LOST));
+    assertThat(fill(one, "t4", OLD, primary(upTo(200)))).isInstanceOf(Fill.Unrecovered.class);
+  }
+
+  // ---- telling ---------------------------------------------------------------------------------
+
+  @Test
+  void announcementsAreToldInAnOrder() {
+    Intent first = announce(one, 150);
+    Intent second = announce(two, 151);
+    assertThat(second.place().epoch()).isEqualTo(first.place().epoch());
+    assertThat(second.place().seq()).isEqualTo(first.place().seq() + 1);
+    String told = "users " + key.bucket() + " [" + key.hash() + "] at ";
+    await().until(() -> heardByOne.has(told + second.place()));
+    assertThat(heardByOne.messages).contains(told + first.place());
+    await().until(() -> heardByTwo.has(told + first.place()));
+  }
+
+  @Test
+  void beatTellsWhatWasMissed() {
+    Place before = place();
+    one.announce(List.of(key, neighbour), new Change.Open(writer(150)));
+    one.announce(List.of(key), new Change.Open(writer(151)));
+    Beat beat = two.beat("users", List.of(before)).get(0);
+    assertThat(beat.place().seq()).isEqualTo(before.seq() + 2);
+    assertThat(beat.missed()).containsExactly(key.hash(), neighbour.hash(), key.hash());
+    assertThat(two.beat("users", List.of(beat.place())).get(0).missed()).isEmpty();
+  }
+
+  @Test
+  void beatAfterALossTellsThatNobodyKnows() {
+    Place before = place();
+    flush();
+    Beat beat = two.beat("users", List.of(before)).get(0);
+    assertThat(beat.place().epoch()).isNotEqualTo(before.epoch());
+    assertThat(beat.missed()).isNull();
+  }
+
+  @Test
+  void beatAfterForgettingTellsThatNobodyKnows() {
+    Place before = place();
+    one.forget("users");
+    assertThat(two.beat("users", List.of(before)).get(0).missed()).isNull();
+  }
+
+  @Test
+  void beatThatComesTooLateTellsThatNobodyKnows() {
+    Place before = place();
+    for (int i = 0; i < 1_300; i++) {
+      one.announce(List.of(key), new Change.Elsewhere());
+    }
+    assertThat(two.beat("users", List.of(before)).get(0).missed()).isNull();
   }
 
   @Test
   void manyKeysEndInOneCall() {
     List<CacheKey> keys =
-        IntStream.range(0, 600).mapToObj(i -> new CacheKey("users", "k" + i, i * 31)).toList();
-    one.announce(keys, "shard-1/700", "i1");
-    assertThat(keys)
-        .allSatisfy(
-            each -> assertThat(two.read(each, "t1", Asking.READ)).isEqualTo(new Lookup.InDoubt()));
-    List<Settlement> settlements = new ArrayList<>();
-    keys.forEach(each -> settlements.add(new Settlement(each, "shard-1/700", EARLY, null)));
-    assertThat(one.settle(settlements)).hasSize(600).containsOnly(false);
-    await().until(() -> heardByTwo.messages.size() == 600);
-    assertThat(two.read(keys.get(599), "t1", Asking.READ)).isEqualTo(new Lookup.Leased());
+        IntStream.range(0, 5_000).mapToObj(i -> new CacheKey("users", "k" + i, i * 31)).toList();
+    List<Intent> intents = one.announce(keys, new Change.Open(writer(150)));
+    assertThat(intents).hasSize(5_000);
+    assertThat(two.read(keys.get(4_999), "t1", Asking.READ))
+        .isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
+    List<Settlement> settlements = keys.stream().map(each -> new Settlement(each, null)).toList();
+    one.settle(settlements, writer(150), EARLY);
+    await().untilAsserted(() -> assertThat(doubtOf(keys.get(4_998))).isEqualTo(Doubt.NONE));
+    await().untilAsserted(() -> assertThat(doubtOf(keys.get(17))).isEqualTo(Doubt.NONE));
   }
 
-  private Lookup read(SharedTier tier, String token) {
+  // ---- words -----------------------------------------------------------------------------------
+
+  private Place place() {
+    return one.beat("users", List.of(Place.unknown(key.bucket()))).get(0).place();
+  }
+
+  private Doubt doubtOf(CacheKey of) {
+    Lookup found = one.read(of, "doubt", Asking.REFRESH);
+    one.release(of, "doubt");
+    return found instanceof Lookup.Leased leased
+        ? leased.doubt()
+        : ((Lookup.Awaited) found).doubt();
+  }
+
+  final Lookup read(SharedTier tier, String token) {
     return tier.read(key, token, Asking.READ);
   }
 
-  private Fill fill(SharedTier tier, String token, byte[] value, Role role, LogPosition position) {
-    return tier.fill(key, token, value, LONG, role, position);
+  final Fill fill(SharedTier tier, String token, byte[] value, ReadLabel label) {
+    return tier.fill(key, token, value, LONG, label);
   }
 
-  private Fill fillAnew(byte[] value, Role role, LogPosition position) {
-    assertThat(read(one, "anew")).isEqualTo(new Lookup.Leased());
-    return fill(one, "anew", value, role, position);
+  final Fill fillAnew(byte[] value, ReadLabel label) {
+    assertThat(read(one, "anew")).isInstanceOf(Lookup.Leased.class);
+    return fill(one, "anew", value, label);
   }
 
-  private Settlement put(String writer, String intent, byte[] value) {
-    return new Settlement(key, writer, EARLY, new SharedTier.Put(intent, value, LONG));
+  final void assertHit(SharedTier tier, byte[] value) {
+    Lookup found = read(tier, "hit");
+    if (!(found instanceof Lookup.Hit)) {
+      tier.release(key, "hit");
+    }
+    assertThat(found)
+        .isInstanceOfSatisfying(Lookup.Hit.class, hit -> assertThat(hit.value()).isEqualTo(value));
+  }
+
+  final Intent announce(SharedTier tier, int id) {
+    return tier.announce(List.of(key), new Change.Open(writer(id))).get(0);
+  }
+
+  final Settlement put(Intent intent, byte[] value) {
+    return new Settlement(key, new SharedTier.Put(intent, value, LONG));
+  }
+
+  static Fill refused(Refusal why) {
+    return new Fill.Refused(why);
   }
 
   /** What came over the channel. */
@@ -337,14 +642,20 @@ abstract class SharedTierContract {
     final ConcurrentLinkedQueue<String> messages = new ConcurrentLinkedQueue<>();
     volatile int losses;
 
-    @Override
-    public void invalidated(String cache, int hash) {
-      messages.add(cache + " " + hash);
+    boolean has(String start) {
+      return messages.stream().anyMatch(message -> message.startsWith(start));
     }
 
     @Override
-    public void everythingInvalidated(String cache) {
-      messages.add(cache + " *");
+    public void invalidated(String cache, Place place, int @Nullable [] hashes) {
+      messages.add(
+          cache
+              + " "
+              + place.bucket()
+              + " "
+              + (hashes == null ? "*" : Arrays.toString(hashes))
+              + " at "
+              + place);
     }
 
     @Override

@@ -2,13 +2,16 @@ package dev.waymark.cache;
 
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 
 /** A background whose tasks run when the test says so. */
 final class TestBackground implements Background {
   record Task(Duration delay, Runnable work) {}
 
   final Deque<Task> tasks = new ArrayDeque<>();
+  final List<Runnable> repeated = new ArrayList<>();
   boolean closed;
 
   @Override
@@ -18,6 +21,16 @@ final class TestBackground implements Background {
     } else {
       tasks.add(new Task(delay, work));
     }
+  }
+
+  @Override
+  public void every(Duration pause, Runnable task) {
+    repeated.add(task);
+  }
+
+  /** Runs once what runs again and again. */
+  void tick() {
+    repeated.forEach(Runnable::run);
   }
 
   /** Runs the one task that waits; returns for how long it was to wait. */

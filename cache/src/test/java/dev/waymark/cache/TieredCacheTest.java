@@ -38,6 +38,7 @@ class TieredCacheTest {
 
   @BeforeEach
   void start() {
+    FakeTransaction.endAll();
     threads = Executors.newCachedThreadPool();
     database.rows.put(7L, "old");
   }
@@ -66,6 +67,7 @@ class TieredCacheTest {
           TieredCache.builder("users", database)
               .redis(tier)
               .codec(new Text())
+              .horizons(database::horizon)
               .sessionToken(session::get)
               .time(time);
       cache = (writeThrough ? builder.writeThrough() : builder).build();
@@ -151,6 +153,7 @@ class TieredCacheTest {
     time.pass(Duration.ofMinutes(5).minusSeconds(3));
     assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.L2);
     time.pass(Duration.ofSeconds(4));
+    two.background.tick();
     assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
   }
 
@@ -161,6 +164,7 @@ class TieredCacheTest {
         TieredCache.builder("plain", database)
             .redis(one.tier)
             .codec(new Text())
+            .horizons(database::horizon)
             .withoutL1()
             .time(time)
             .build();
@@ -199,6 +203,7 @@ class TieredCacheTest {
         TieredCache.builder("negative", database)
             .redis(one.tier)
             .codec(new Text())
+            .horizons(database::horizon)
             .negativeTimeToLive(Duration.ofSeconds(2))
             .time(time)
             .build();
@@ -330,7 +335,20 @@ class TieredCacheTest {
   }
 
   @Test
-  void rollbackTellsNobodyAndFreesTheKey() {
+  void rollbackBeforeTheAnnouncementTellsNobody() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    int before = redis.calls;
+    write.rollBack();
+    assertThat(redis.calls).isEqualTo(before);
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void rollbackAfterTheAnnouncementCostsALoad() {
     Process one = new Process();
     Process two = new Process();
     two.cache.get(7L);
@@ -338,25 +356,74 @@ class TieredCacheTest {
     one.cache.invalidate(write, 7L);
     write.beforeCommit();
     write.rollBack();
-    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.L1);
-    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
-    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
   }
 
   @Test
-  void unknownOutcomeKeepsTheKeyOutUntilTheMarkHasRunOut() {
+  void unknownOutcomeKeepsTheKeyOutUntilTheTransactionIsOver() {
     Process one = new Process();
     Process two = new Process();
     two.cache.get(7L);
     FakeTransaction write = new FakeTransaction();
     one.cache.invalidate(write, 7L);
     write.loseTheAnswer();
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    // However long that takes.
+    time.pass(Duration.ofHours(1));
+    assertThat(two.cache.get(7L)).isEqualTo("old");
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
     database.rows.put(7L, "new");
+    write.end();
     assertThat(two.cache.get(7L)).isEqualTo("new");
-    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
-    time.pass(Duration.ofSeconds(31));
-    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+  }
+
+  @Test
+  void writerThatDiesAfterItsCommitLeavesNothingOld() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.beforeCommit();
+    assertThat(two.cache.get(7L)).isEqualTo("old");
+    database.rows.put(7L, "new");
+    write.end();
+    assertThat(two.cache.get(7L)).isEqualTo("new");
     assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void changeOfEverythingIsFencedByAHorizonBeyondItsOwnId() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidateAll(write);
+    write.beforeCommit();
+    assertThat(two.cache.get(7L)).isEqualTo("old");
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    database.rows.put(7L, "new");
+    write.afterCommit(Rows.at(200));
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+  }
+
+  @Test
+  void lostRedisDataBringsNothingOldBack() {
+    Process one = new Process();
+    Process two = new Process();
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.beforeCommit();
+    redis.flush();
+    assertThat(two.cache.get(7L)).isEqualTo("old");
+    assertThat(tier(two.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    database.rows.put(7L, "new");
+    write.end();
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    assertThat(tier(new Process().cache)).isEqualTo(CacheAnswer.Tier.L2);
   }
 
   @Test
@@ -398,7 +465,7 @@ class TieredCacheTest {
     write.commit(Rows.at(200));
     int before = database.loads.get();
     assertThat(one.cache.lookup(7L))
-        .isEqualTo(new CacheAnswer<>("new", CacheAnswer.Tier.L1, Rows.at(200), null));
+        .isEqualTo(new CacheAnswer<>("new", CacheAnswer.Tier.L2, Rows.at(200), null));
     assertThat(two.cache.lookup(7L))
         .isEqualTo(new CacheAnswer<>("new", CacheAnswer.Tier.L2, Rows.at(200), null));
     assertThat(database.loads).hasValue(before);
@@ -712,8 +779,7 @@ class TieredCacheTest {
                 lease,
                 new ValueFormat<>(new Text()).encode("theirs", Rows.at(100)),
                 Duration.ofMinutes(1),
-                Role.PRIMARY,
-                Rows.at(100));
+                new ReadLabel.Unfenced("shard-1"));
     assertThat(one.cache.lookup(7L))
         .isEqualTo(new CacheAnswer<>("theirs", CacheAnswer.Tier.L2, Rows.at(100), null));
     assertThat(database.loads).hasValue(0);
@@ -730,6 +796,7 @@ class TieredCacheTest {
     // Not kept: the lease holder's answer is the one that Redis vouches for.
     assertThat(one.cache.statistics().unshared()).isEqualTo(1);
     time.pass(Duration.ofSeconds(3));
+    one.background.tick();
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
   }
@@ -774,15 +841,15 @@ class TieredCacheTest {
   void redisOutageFallsThroughToTheDatabase() {
     Process one = new Process();
     redis.down = true;
-    // The read that finds Redis gone is not kept: L1 is emptied at that moment.
-    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
     int before = redis.calls;
-    time.pass(Duration.ofSeconds(11));
+    time.pass(Duration.ofMillis(999));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+    time.pass(Duration.ofMillis(1));
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
     assertThat(redis.calls).isEqualTo(before);
-    assertThat(one.cache.statistics().degraded()).isEqualTo(3);
+    assertThat(one.cache.statistics().degraded()).isEqualTo(2);
     assertThat(log.warnings()).hasSize(1);
   }
 
@@ -808,11 +875,15 @@ class TieredCacheTest {
     assertThat(one.cache.get(7L)).isEqualTo("new");
     // The floor came along as well.
     assertThat(two.client.read(SEVEN, "t", SharedTier.Asking.REFRESH))
-        .isEqualTo(new SharedTier.Lookup.Leased());
+        .isEqualTo(new SharedTier.Lookup.Leased(SharedTier.Doubt.NONE));
     assertThat(
             two.client.fill(
-                SEVEN, "t", new byte[1], Duration.ofSeconds(1), Role.REPLICA, Rows.at(199)))
-        .isEqualTo(SharedTier.Fill.NOT_NEW_ENOUGH);
+                SEVEN,
+                "t",
+                new byte[1],
+                Duration.ofSeconds(1),
+                new ReadLabel.Replica("shard-1", Rows.at(199))))
+        .isEqualTo(new SharedTier.Fill.Refused(SharedTier.Refusal.NOT_NEW_ENOUGH));
   }
 
   @Test
@@ -846,7 +917,7 @@ class TieredCacheTest {
     write.beforeCommit();
     redis.down = false;
     one.background.runNext();
-    one.client.beforeSettling = () -> assertThat(one.cache.get(7L)).isEqualTo("old");
+    one.client.beforeAnnouncing = () -> assertThat(one.cache.get(7L)).isEqualTo("old");
     database.rows.put(7L, "new");
     write.afterCommit(Rows.at(200));
     assertThat(one.cache.get(7L)).isEqualTo("new");
@@ -857,7 +928,7 @@ class TieredCacheTest {
     Process one = new Process();
     one.cache.get(7L);
     database.rows.put(7L, "new");
-    one.client.beforeSettling = () -> assertThat(one.cache.get(7L)).isEqualTo("old");
+    one.client.beforeAnnouncing = () -> assertThat(one.cache.get(7L)).isEqualTo("old");
     one.cache.invalidate(7L);
     assertThat(one.cache.get(7L)).isEqualTo("new");
   }
@@ -874,11 +945,138 @@ class TieredCacheTest {
   }
 
   @Test
-  void lostConnectionEmptiesL1() {
+  void whatALostMessageToldIsMadeUpForWhenTheConnectionIsBack() {
     Process one = new Process();
+    Process two = new Process();
     one.cache.get(7L);
+    one.cache.get(8L);
+    one.client.deaf = true;
+    FakeTransaction write = new FakeTransaction();
+    two.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("old");
     one.client.loseConnection();
-    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void lostMessageKeepsL1BehindForItsBoundAndNoLonger() {
+    Process one = new Process();
+    Process two = new Process();
+    one.cache.get(7L);
+    one.client.deaf = true;
+    FakeTransaction write = new FakeTransaction();
+    two.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    time.pass(Duration.ofMillis(999));
+    assertThat(one.cache.get(7L)).isEqualTo("old");
+    time.pass(Duration.ofMillis(1));
+    assertThat(one.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void transactionThatCannotBeAnnouncedIsRefusedWhereAskedFor() {
+    Process one = new Process();
+    TieredCache<Long, String> cache =
+        TieredCache.builder("strict", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .horizons(database::horizon)
+            .refuseWritesWithoutRedis()
+            .time(time)
+            .build();
+    cache.get(7L);
+    one.client.cutOff = true;
+    FakeTransaction write = new FakeTransaction();
+    cache.invalidate(write, 7L);
+    assertThatThrownBy(write::beforeCommit)
+        .isInstanceOf(WaymarkException.class)
+        .hasMessage(
+            "Cache strict could not announce the change of 1 keys to Redis before COMMIT, and by"
+                + " its settings nothing is committed without. Nothing was written; the"
+                + " transaction is rolled back. Repeat it when Redis can be reached.");
+    one.client.cutOff = false;
+    one.background.runNext();
+    FakeTransaction again = new FakeTransaction();
+    cache.invalidate(again, 7L);
+    again.commit(Rows.at(200));
+  }
+
+  @Test
+  void unfencedCacheAnnouncesNothingAndDropsAfterTheCommit() {
+    Process one = new Process();
+    Process two = new Process();
+    TieredCache<Long, String> here =
+        TieredCache.builder("plain", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .unfenced()
+            .time(time)
+            .build();
+    TieredCache<Long, String> there =
+        TieredCache.builder("plain", database)
+            .redis(two.tier)
+            .codec(new Text())
+            .unfenced()
+            .time(time)
+            .build();
+    there.get(7L);
+    assertThat(here.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L2);
+    FakeTransaction write = new FakeTransaction();
+    here.invalidate(write, 7L);
+    write.beforeCommit();
+    assertThat(write.idsAsked).isZero();
+    database.rows.put(7L, "new");
+    assertThat(there.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L1);
+    write.afterCommit(Rows.at(200));
+    assertThat(there.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void replicaThatMayLackAChangeIsNotBelievedWhereThePrimaryCanBeAsked() {
+    Process one = new Process();
+    Rows primary = new Rows();
+    primary.rows.put(7L, "new");
+    primary.position = Rows.at(200);
+    TieredCache<Long, String> cache =
+        TieredCache.builder("users-2", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .horizons(database::horizon)
+            .primaryLoader(primary)
+            .time(time)
+            .build();
+    FakeTransaction write = new FakeTransaction();
+    cache.invalidate(write, 7L);
+    write.commit(Rows.at(200));
+    database.role = Role.REPLICA;
+    database.position = Rows.at(199);
+    assertThat(cache.get(7L)).isEqualTo("new");
+    assertThat(primary.loads).hasValue(1);
+    assertThat(cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void sessionIsToldWhatItHasReadUnlessItKnows() {
+    List<dev.waymark.LogPosition> told = new ArrayList<>();
+    Process one = new Process();
+    TieredCache<Long, String> cache =
+        TieredCache.builder("users-2", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .horizons(database::horizon)
+            .sessionToken(session::get)
+            .sessionRead(told::add)
+            .time(time)
+            .build();
+    cache.get(7L);
+    cache.get(7L);
+    assertThat(told).containsExactly(Rows.at(100), Rows.at(100));
+    session.set(SessionToken.empty().readUpTo(Rows.at(100)));
+    cache.get(7L);
+    assertThat(told).hasSize(2);
   }
 
   @Test

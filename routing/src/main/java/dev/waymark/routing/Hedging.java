@@ -170,7 +170,7 @@ final class Hedging {
         if (winner.get() != null) {
           return;
         }
-        T value = work.run(connection);
+        T value = Reads.run(work, connection, choice);
         Choice hedged = choice.node().choice(Reason.HEDGED);
         if (winner.compareAndSet(null, new Won<>(value, hedged))) {
           listener.hedged(shard.name(), Hedge.WON);

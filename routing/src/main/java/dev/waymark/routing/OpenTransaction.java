@@ -53,6 +53,10 @@ final class OpenTransaction implements Transaction {
     return shard;
   }
 
+  long systemId() {
+    return systemId;
+  }
+
   @Override
   public long transactionId() {
     if (transactionId == 0) {

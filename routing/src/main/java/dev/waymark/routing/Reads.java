@@ -123,7 +123,7 @@ final class Reads {
               ? null
               : hedging.start(shard, key, consistency, session, choice, lane, work, dueAt);
       try {
-        T value = work.run(connection);
+        T value = run(work, connection, choice);
         if (race != null) {
           race.firstAnswered();
         }
@@ -158,6 +158,13 @@ final class Reads {
       }
       connection = null;
     }
+  }
+
+  static <T extends @Nullable Object, X extends Exception> T run(
+      Work<T, X> work, Connection connection, Choice choice) throws X {
+    return work instanceof PlacedWork<T, X> placed
+        ? placed.run(connection, choice.node())
+        : work.run(connection);
   }
 
   /** Something is not as usual; a read that has not looked at the clock does so now. */

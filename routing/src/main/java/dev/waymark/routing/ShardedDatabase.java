@@ -3,6 +3,7 @@ package dev.waymark.routing;
 import dev.waymark.ConfigurationException;
 import dev.waymark.ConfigurationException.Problem;
 import dev.waymark.Consistency;
+import dev.waymark.Horizon;
 import dev.waymark.InvalidSessionTokenException;
 import dev.waymark.LogPosition;
 import dev.waymark.NoShardForKeyException;
@@ -185,7 +186,7 @@ public final class ShardedDatabase implements AutoCloseable {
 
   /**
    * Reads like {@link #read(long, Work)} and also tells which node answered, and how new the answer
-   * is known to be.
+   * is known to be. On the primary that is asked first, which costs one round trip more.
    */
   public <T extends @Nullable Object, X extends Exception> PositionedRead<T> readPositioned(
       long key, Work<T, X> work) throws X {
@@ -203,8 +204,13 @@ public final class ShardedDatabase implements AutoCloseable {
         key,
         consistency,
         session,
-        work,
-        (value, node, route) -> new PositionedRead<>(value, route, Router.provenBy(node, needed)));
+        Label.before(work),
+        (labelled, node, route) -> {
+          Label label = labelled.label();
+          return label == null
+              ? new PositionedRead<>(labelled.value(), route, Router.provenBy(node, needed))
+              : new PositionedRead<>(labelled.value(), route, label.position(), label.snapshot());
+        });
   }
 
   /** A read on a shard that is not of one key, for a scatter. */
@@ -253,6 +259,47 @@ public final class ShardedDatabase implements AutoCloseable {
   <T extends @Nullable Object, X extends Exception> T writeOn(
       LiveShard shard, TransactionWork<T, X> work) throws X {
     return writes.write(shard, Router.NO_KEY, currentSession(), bound.get(), work);
+  }
+
+  /**
+   * Draws a line through the transactions of a shard: see {@link Horizon}. What a cache needs after
+   * its Redis has lost data. Takes one transaction on the primary, which writes nothing.
+   *
+   * @param shard the name of the shard
+   * @throws IllegalArgumentException if the map has no shard of this name
+   * @throws UnavailableException if there was no primary within the deadline
+   * @throws WaymarkException if the server did not say
+   */
+  public Horizon horizon(String shard) {
+    LiveShard asked =
+        shards.stream()
+            .filter(each -> each.name().equals(shard))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "The shard map has no shard '" + shard + "'; it has " + shardNames()));
+    try {
+      return writes.write(
+          asked,
+          Router.NO_KEY,
+          currentSession(),
+          null,
+          transaction -> Label.drawnIn((OpenTransaction) transaction));
+    } catch (SQLException failure) {
+      throw new WaymarkException(
+          "Shard "
+              + shard
+              + " did not say which transactions are over: "
+              + failure.getMessage()
+              + ". Nothing was written; the call may be repeated.",
+          Outcome.REJECTED,
+          failure);
+    }
+  }
+
+  private List<String> shardNames() {
+    return shards.stream().map(LiveShard::name).toList();
   }
 
   /** Makes a write known to whoever must not miss it, before its caller hears of it. */

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.waymark.Balancing;
 import dev.waymark.Consistency;
+import dev.waymark.Horizon;
 import dev.waymark.InvalidSessionTokenException;
 import dev.waymark.KeyRange;
 import dev.waymark.LogPosition;
@@ -298,6 +299,56 @@ class ShardedDatabaseIT {
             "shard-1 / "
                 + cluster.shard(0).primary().name()
                 + " (primary): strong consistency was asked for; shard map version 1");
+  }
+
+  @Test
+  void readOfThePrimaryTellsWhichTransactionsItShows() throws Exception {
+    long[] id = new long[1];
+    database.transaction(
+        7,
+        open -> {
+          save(open.connection(), 7, "new");
+          id[0] = open.transactionId();
+          PositionedRead<String> during =
+              database.readPositioned(8, Consistency.strong(), c -> name(c, 7));
+          assertThat(during.value()).isNotEqualTo("new");
+          assertThat(during.snapshot().hasFinished(id[0])).isFalse();
+          return null;
+        });
+    PositionedRead<String> after =
+        database.readPositioned(7, Consistency.strong(), c -> name(c, 7));
+    assertThat(after.value()).isEqualTo("new");
+    assertThat(after.snapshot().hasFinished(id[0])).isTrue();
+    assertThat(database.currentSession().seen().isCoveredBy(after.position())).isTrue();
+  }
+
+  @Test
+  void readOfAReplicaTellsNoSnapshot() throws SQLException {
+    PositionedRead<Boolean> read =
+        database.readPositioned(7, Consistency.eventual(), ShardedDatabaseIT::isInRecovery);
+    assertThat(read.value()).isTrue();
+    assertThat(read.snapshot()).isNull();
+    assertThat(read.position()).isNotNull();
+  }
+
+  @Test
+  void horizonLiesBeyondEveryTransactionThatHasAnIdWhereasXmaxDoesNot() throws Exception {
+    database.transaction(
+        7,
+        open -> {
+          long running = open.transactionId();
+          Horizon horizon = database.horizon("shard-1");
+          assertThat(Long.compareUnsigned(horizon.transactionId(), running)).isPositive();
+          assertThat(horizon.snapshot().hasFinished(running)).isFalse();
+          // The trap: nothing with a greater id was over yet, so xmax is the running one's own.
+          assertThat(horizon.snapshot().xmax()).isEqualTo(running);
+          return null;
+        });
+    Horizon quiet = database.horizon("shard-1");
+    assertThat(quiet.snapshot().xmin()).isEqualTo(quiet.transactionId());
+    assertThatThrownBy(() -> database.horizon("shard-9"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("The shard map has no shard 'shard-9'; it has [shard-1");
   }
 
   @Test

@@ -43,11 +43,17 @@ final class SampleService implements AutoCloseable {
       TieredCache.Builder<Long, User> cache =
           TieredCache.<Long, User>builder("users", id -> Users.load(database, id))
               .sessionToken(() -> database.currentSession().seen())
+              .sessionRead(position -> database.currentSession().readUpTo(position))
               .keyRendering(config.keys());
       if (config.redis().isPresent()) {
         RedisTier redis = RedisTier.connect(config.redis().get());
         opened.push(redis);
-        cache.redis(redis).codec(Codec.json(User.class, 1)).writeThrough();
+        cache
+            .redis(redis)
+            .codec(Codec.json(User.class, 1))
+            .horizons(database::horizon)
+            .primaryLoader(id -> Users.loadFromPrimary(database, id))
+            .writeThrough();
       }
       TieredCache<Long, User> userCache = cache.build();
       return new SampleService(

@@ -47,6 +47,13 @@ final class Users {
     return database.readPositioned(id, connection -> select(connection, id));
   }
 
+  /** The same, past all replicas. */
+  @SuppressWarnings("NullAway") // as above
+  static PositionedRead<@Nullable User> loadFromPrimary(ShardedDatabase database, long id)
+      throws SQLException {
+    return database.readPositioned(id, Consistency.strong(), connection -> select(connection, id));
+  }
+
   /** The user as the current session may see it; null if there is none. */
   @SuppressWarnings("NullAway") // as above
   Answered<@Nullable User> find(long id) throws SQLException {

@@ -1,0 +1,56 @@
+package dev.waymark.cache;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import java.util.function.UnaryOperator;
+
+/**
+ * The texts of the scripts that change Redis, each put together of what all have in common and of
+ * its own. Immutable.
+ */
+final class Scripts {
+  final String read;
+  final String fill;
+  final String release;
+  final String announce;
+  final String settle;
+  final String barrier;
+  final String sweep;
+  final String forget;
+  final String beat;
+
+  private Scripts(UnaryOperator<String> change) {
+    String common = resource("server-info") + resource("common");
+    read = change.apply(common + resource("read"));
+    fill = change.apply(common + resource("fill"));
+    release = change.apply(resource("release"));
+    announce = change.apply(common + resource("announce"));
+    settle = change.apply(common + resource("settle"));
+    barrier = change.apply(common + resource("barrier"));
+    sweep = change.apply(common + resource("sweep"));
+    forget = change.apply(common + resource("forget"));
+    beat = change.apply(common + resource("beat"));
+  }
+
+  /** As they stand in this package. */
+  static Scripts plain() {
+    return new Scripts(UnaryOperator.identity());
+  }
+
+  /** Changed, for a test that wants to see a guard missed. */
+  static Scripts changedBy(UnaryOperator<String> change) {
+    return new Scripts(change);
+  }
+
+  private static String resource(String name) {
+    String file = name + ".lua";
+    try (InputStream in = Scripts.class.getResourceAsStream(file)) {
+      return new String(Objects.requireNonNull(in, file).readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    }
+  }
+}

@@ -1,0 +1,107 @@
+-- What all scripts begin with. State of one bucket, all of it in one hash so that it is lost as a whole:
+--   server     whose data this is; another server, or the same one after a restart, has another id
+--   epoch      whatever carries another one is unreadable; also names this state when it is recovered
+--   seq        counts invalidations
+--   x<cell>    writers in doubt: 'shard/xid shard/xid'
+--   l<cell>:<shard>  floor: 'system timeline lsn', at or after the last commit known
+--   H:<shard>  'epoch xid': horizon; nobody knows which writers with smaller ids were forgotten
+--   L:<shard>  'epoch system timeline lsn': at or after every commit before the horizon
+--
+-- A line '-- guard: name' and the next '-- end' enclose what a test may cut out to see that it is missed.
+
+-- Unsigned 64-bit numbers are decimal text: a Lua number holds 53 bits.
+local function less(a, b)
+  if #a ~= #b then
+    return #a < #b
+  end
+  return a < b
+end
+
+-- Whether a position is known to be at or after a floor.
+local function covers(position, floor)
+  local system, timeline, lsn = string.match(position, '^(%d+) (%d+) (%d+)$')
+  local floorSystem, floorTimeline, floorLsn = string.match(floor, '^(%d+) (%d+) (%d+)$')
+  return system == floorSystem and timeline == floorTimeline and not less(lsn, floorLsn)
+end
+
+local function raise(state, field, position)
+  local old = redis.call('HGET', state, field)
+  if old then
+    local system, timeline, lsn = string.match(position, '^(%d+) (%d+) (%d+)$')
+    local oldSystem, oldTimeline, oldLsn = string.match(old, '^(%d+) (%d+) (%d+)$')
+    -- They arrive in another order than the commits: the greatest stays. Another system replaces it.
+    if system == oldSystem and (less(timeline, oldTimeline)
+        or (timeline == oldTimeline and not less(oldLsn, lsn))) then
+      return
+    end
+  end
+  redis.call('HSET', state, field, position)
+end
+
+-- Whether a snapshot 'xmin:xmax:xip,xip' proves a transaction to be over.
+local function finished(xid, xmax, running)
+  return less(xid, xmax) and not string.find(running, ',' .. xid .. ',', 1, true)
+end
+
+-- A snapshot in parts, the running ones with commas around each.
+local function parts(snapshot)
+  local xmin, xmax, running = string.match(snapshot, '^(%d+):(%d+):(.*)$')
+  return xmin, xmax, ',' .. running .. ','
+end
+
+-- The writers of a cell that are not (yet) proven to be over.
+local function unfinished(doubt, shard, xmax, running)
+  local left = {}
+  for of, xid in string.gmatch(doubt, '([^/ ]+)/(%d+)') do
+    if of ~= shard or not finished(xid, xmax, running) then
+      left[#left + 1] = of .. '/' .. xid
+    end
+  end
+  return table.concat(left, ' ')
+end
+
+local function setDoubt(state, cell, doubt)
+  if doubt == '' then
+    redis.call('HDEL', state, 'x' .. cell)
+  else
+    redis.call('HSET', state, 'x' .. cell, doubt)
+  end
+end
+
+-- What follows the epoch in a field, if it is of this epoch.
+local function of(epoch, field)
+  if field and string.sub(field, 1, #epoch + 1) == epoch .. ' ' then
+    return string.sub(field, #epoch + 2)
+  end
+  return nil
+end
+
+-- Opens a bucket: its epoch and seq. Where the state was lost, or is another server's and may lack what that
+-- one had promised, a new epoch begins, in which nothing is kept until BARRIER has told the horizon.
+local function open(state, stream, fresh)
+  local known = redis.call('HMGET', state, 'server', 'epoch', 'seq')
+  local me = server()
+  if known[2] then
+    local mine = true
+    -- guard: incarnation
+    mine = known[1] == me
+    -- end
+    if mine then
+      return known[2], known[3]
+    end
+  end
+  local seq = known[3] or '0'
+  if not known[3] then
+    redis.call('DEL', stream)
+  end
+  redis.call('HSET', state, 'server', me, 'epoch', fresh, 'seq', seq)
+  return fresh, seq
+end
+
+-- Tells everyone that keys of the bucket have changed.
+local function tell(state, stream, epoch, channel, about, hashes)
+  local seq = string.format('%.0f', redis.call('HINCRBY', state, 'seq', 1))
+  redis.call('XADD', stream, 'MAXLEN', '~', 1000, seq .. '-0', 'h', hashes)
+  redis.call('PUBLISH', channel, about .. ' ' .. epoch .. ' ' .. seq .. ' ' .. hashes)
+  return seq
+end

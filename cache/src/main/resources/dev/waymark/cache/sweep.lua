@@ -1,0 +1,32 @@
+-- Takes writers that a snapshot of the primary proves to be over out of cells, so that replicas may fill
+-- again, and learns from where on they may after the state was lost.
+--
+-- KEYS  state
+-- ARGV  shard, snapshot, position taken after it, then the cells
+-- Returns how many of the cells are still in doubt
+local state, shard, position = KEYS[1], ARGV[1], ARGV[3]
+local xmin, xmax, running = parts(ARGV[2])
+local epoch = redis.call('HGET', state, 'epoch')
+if not epoch then
+  return 0
+end
+local horizon = of(epoch, redis.call('HGET', state, 'H:' .. shard))
+if horizon and not less(xmin, horizon)
+    and not of(epoch, redis.call('HGET', state, 'L:' .. shard)) then
+  redis.call('HSET', state, 'L:' .. shard, epoch .. ' ' .. position)
+end
+local doubtful = 0
+for i = 4, #ARGV do
+  local doubt = redis.call('HGET', state, 'x' .. ARGV[i])
+  if doubt then
+    local left = unfinished(doubt, shard, xmax, running)
+    if left ~= doubt then
+      setDoubt(state, ARGV[i], left)
+      raise(state, 'l' .. ARGV[i] .. ':' .. shard, position)
+    end
+    if left ~= '' then
+      doubtful = doubtful + 1
+    end
+  end
+end
+return doubtful
