@@ -187,7 +187,7 @@ final class ReadAttempts {
       lane = shard.pools(node).reads().take(dueAt);
       Connection connection = lane.open(dueAt);
       if (isStillThere(shard, node)
-          && Reads.isStillYoungEnough(shard, node, consistency, nanoClock)) {
+          && Reads.isStillYoungEnough(shard, choice, consistency, nanoClock)) {
         if (session != null && PrimaryVisibility.isInDoubt(node, session)) {
           awaitVisibility(new PrimaryVisibility(shard, node, connection, session, nanoClock));
         }

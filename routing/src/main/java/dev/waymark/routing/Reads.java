@@ -1,8 +1,8 @@
 package dev.waymark.routing;
 
 import dev.waymark.Consistency;
-import dev.waymark.Role;
 import dev.waymark.Route;
+import dev.waymark.Route.Reason;
 import dev.waymark.RoutingListener;
 import dev.waymark.WaymarkConfig;
 import dev.waymark.routing.NodeView.Choice;
@@ -200,7 +200,7 @@ final class Reads {
     try {
       Connection connection = lane.open(dueAt);
       if (ReadAttempts.isStillThere(shard, choice.node())
-          && isStillYoungEnough(shard, choice.node(), consistency, nanoClock)) {
+          && isStillYoungEnough(shard, choice, consistency, nanoClock)) {
         return connection;
       }
     } catch (SQLException failure) {
@@ -213,10 +213,14 @@ final class Reads {
     return null;
   }
 
-  /** Ages grow while a connection is waited for; nothing else that a read must see does. */
+  /**
+   * Ages grow while a connection is waited for; nothing else that a read must see does. A replica
+   * that is yet to be asked has no age to keep.
+   */
   static boolean isStillYoungEnough(
-      LiveShard shard, NodeView chosen, Consistency consistency, LongSupplier nanoClock) {
-    if (!(consistency instanceof Consistency.BoundedStaleness) || chosen.isUp(Role.PRIMARY)) {
+      LiveShard shard, Choice choice, Consistency consistency, LongSupplier nanoClock) {
+    if (!(consistency instanceof Consistency.BoundedStaleness)
+        || choice.route().reason() != Reason.REPLICA_IS_FRESH) {
       return true;
     }
     ShardView view = shard.view();
@@ -224,7 +228,7 @@ final class Reads {
         .router()
         .isFresh(
             view,
-            view.node(chosen.index()),
+            view.node(choice.node().index()),
             consistency,
             null,
             Router.NO_KEY,
