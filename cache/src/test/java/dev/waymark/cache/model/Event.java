@@ -16,6 +16,12 @@ enum Event {
   STREAM,
   /** Finished xids are taken out of doubt in the background. */
   SWEEP,
+  /** Who has ended a transaction takes its xid out of doubt, at any moment or never. */
+  SETTLE,
+  /** A value may be loaded anew while it is still there. */
+  REFRESH,
+  /** A replica becomes primary while some readers still ask the old one. */
+  PROMOTION,
   /** Writers may put their row after COMMIT, at any moment. */
   PUT,
   /** The first writer knows nothing of the cache. */

@@ -110,14 +110,20 @@ final class FenceModel implements Search.Model {
   private static final int VISIBLE = 7;
   private static final int DELETED = 8;
   private static final int ENDED = 9;
+  private static final int UNDONE = 10;
 
   // What a reader is doing.
   private static final int LEASED = 1;
   private static final int READ_PRIMARY = 2;
   private static final int READ_REPLICA = 3;
 
+  // What a writer may still tell Redis when its transaction is over.
+  private static final int COMMITTED = 1;
+  private static final int ROLLED_BACK = 2;
+
   private static final int NONE = -1;
   private static final int MAX_XIDS = 7;
+  private static final int ALL_XIDS = (1 << MAX_XIDS) - 1;
 
   private final Setup setup;
   private final Set<Promise> promises;
@@ -134,14 +140,16 @@ final class FenceModel implements Search.Model {
   private final int[] writerDoing;
   private final int[] writerXid;
   private final int[] writerDuplicate;
-  private final int[] writerMayPut;
+  private final int[] writerMaySettle;
   private final int[] writerWrote;
+  private final int[] writerTimeline;
   private final int[] readerDoing;
   private final int[] readerNeeds;
   private final int[] readerSaw;
   private final int[] readerFinished;
   private final int[] readerXmin;
   private final int[] readerPosition;
+  private final int[] readerTimeline;
   private final int[] visible;
   private final int[] floor;
   private final int[] nextXid;
@@ -153,12 +161,17 @@ final class FenceModel implements Search.Model {
   private final int[] streamed;
   private final int[] recovererToken;
   private final int[] recovererHorizon;
+  private final int[] recovererTimeline;
+  private final int[] promoted;
+  private final int[] oldFinished;
+  private final int[] oldVisible;
   private final int redis;
   private final int epoch;
   private final int[] doubt;
   private final int[] positionFloor;
   private final int[] horizon;
   private final int[] horizonPassed;
+  private final int[] timeline;
   private final int[] value;
   private final int[] valueLabel;
   private final int[] valueEpoch;
@@ -184,14 +197,16 @@ final class FenceModel implements Search.Model {
     writerDoing = row(writers);
     writerXid = row(writers);
     writerDuplicate = row(writers);
-    writerMayPut = row(writers);
+    writerMaySettle = row(writers);
     writerWrote = row(writers);
+    writerTimeline = row(writers);
     readerDoing = row(readers);
     readerNeeds = row(readers);
     readerSaw = row(readers);
     readerFinished = row(readers);
     readerXmin = row(readers);
     readerPosition = row(readers);
+    readerTimeline = row(readers);
     visible = row(keys);
     floor = row(keys);
     nextXid = row(shards);
@@ -206,12 +221,17 @@ final class FenceModel implements Search.Model {
     streamed = row(shards);
     recovererToken = row(shards);
     recovererHorizon = row(shards);
+    recovererTimeline = row(shards);
+    promoted = row(shards);
+    oldFinished = row(shards);
+    oldVisible = row(keys);
     redis = length;
     epoch = one();
     doubt = row(shards);
     positionFloor = row(shards);
     horizon = row(shards);
     horizonPassed = row(shards);
+    timeline = row(shards);
     value = row(keys);
     valueLabel = row(keys);
     valueEpoch = row(keys);
@@ -289,7 +309,8 @@ final class FenceModel implements Search.Model {
   /** A second execution that is still possible, and a put that may come late, may also be lost. */
   private boolean isAtRest(byte[] state) {
     for (int writer = 0; writer < writers; writer++) {
-      if (state[writerDoing[writer]] != IDLE && state[writerDoing[writer]] != ENDED) {
+      int doing = state[writerDoing[writer]];
+      if (doing != IDLE && doing < ENDED) {
         return false;
       }
     }
@@ -307,9 +328,7 @@ final class FenceModel implements Search.Model {
   }
 
   private boolean isServed(byte[] state, int key) {
-    return state[value[key]] != NONE
-        && isCurrent(state, valueEpoch[key])
-        && state[horizon[setup.shards[key]]] != NONE;
+    return state[value[key]] != NONE && isCurrent(state, valueEpoch[key]);
   }
 
   private boolean isCurrent(byte[] state, int tag) {
@@ -348,6 +367,7 @@ final class FenceModel implements Search.Model {
           byte[] next = state.clone();
           int assigned = next[nextXid[shard]]++;
           set(next, writerXid[writer], assigned);
+          set(next, writerTimeline[writer], state[promoted[shard]]);
           next[running[shard]] |= (byte) bit(assigned);
           set(next, writerDoing[writer], HAS_XID);
           steps.add("W%d begins as xid %d", writer, assigned, next);
@@ -387,20 +407,23 @@ final class FenceModel implements Search.Model {
       }
       case LOGGED, LOGGED_CRASHED -> {
         boolean crashed = state[writerDoing[writer]] == LOGGED_CRASHED;
-        byte[] next = state.clone();
-        finish(next, shard, xid);
-        next[visible[key]] |= (byte) (1 << writer);
-        set(next, writerDoing[writer], crashed ? ENDED : VISIBLE);
-        if (happens(Event.PUT) && !crashed && !isStranger(writer)) {
-          set(next, writerMayPut[writer], 1);
-          set(next, writerWrote[writer], next[visible[key]]);
-        }
-        steps.add("W%d's change can be seen", writer, 0, next);
         if (!crashed && happens(Event.CRASH)) {
           byte[] dead = state.clone();
           set(dead, writerDoing[writer], LOGGED_CRASHED);
           steps.add("W%d's process dies", writer, 0, dead);
         }
+        if (waitsForReplica(state, writer)) {
+          return;
+        }
+        byte[] next = state.clone();
+        finish(next, shard, xid);
+        next[visible[key]] |= (byte) (1 << writer);
+        set(next, writerDoing[writer], crashed ? ENDED : VISIBLE);
+        if (settles(writer) && !crashed) {
+          set(next, writerMaySettle[writer], COMMITTED);
+          set(next, writerWrote[writer], next[visible[key]]);
+        }
+        steps.add("W%d's change can be seen", writer, 0, next);
       }
       case VISIBLE -> {
         if (on(Rule.DELETE_AFTER_COMMIT) && !isStranger(writer)) {
@@ -414,7 +437,7 @@ final class FenceModel implements Search.Model {
         if (happens(Event.CRASH)) {
           byte[] dead = state.clone();
           set(dead, writerDoing[writer], ENDED);
-          set(dead, writerMayPut[writer], 0);
+          set(dead, writerMaySettle[writer], 0);
           steps.add("W%d's process dies", writer, 0, dead);
         }
       }
@@ -427,9 +450,30 @@ final class FenceModel implements Search.Model {
       announceOnce(next, writer, !on(Rule.PUT_TOKEN_PER_EXECUTION));
       steps.add("W%d's announcement of xid %d is executed again", writer, xid, next);
     }
-    if (state[writerMayPut[writer]] != 0) {
-      putStep(state, writer, steps);
+    if (state[writerMaySettle[writer]] != 0) {
+      settleStep(state, writer, steps);
     }
+  }
+
+  private boolean settles(int writer) {
+    return (happens(Event.PUT) || happens(Event.SETTLE)) && !isStranger(writer);
+  }
+
+  /** Where a replica may be promoted, replication is synchronous: else commits are lost anyway. */
+  private boolean waitsForReplica(byte[] state, int writer) {
+    int shard = setup.shards[setup.writers[writer]];
+    return happens(Event.PROMOTION)
+        && state[promoted[shard]] == 0
+        && state[replayed[shard]] <= logIndex(state, shard, writer);
+  }
+
+  private int logIndex(byte[] state, int shard, int writer) {
+    for (int at = 0; at < state[logEnd[shard]]; at++) {
+      if (state[log[shard][at]] == writer) {
+        return at;
+      }
+    }
+    throw new IllegalStateException("W" + writer + " is not in the log");
   }
 
   /** Writers that differ in nothing begin in their order: the other orders show nothing new. */
@@ -466,7 +510,10 @@ final class FenceModel implements Search.Model {
     if (happens(Event.ROLLBACK)) {
       byte[] next = state.clone();
       finish(next, setup.shards[setup.writers[writer]], state[writerXid[writer]]);
-      set(next, writerDoing[writer], ENDED);
+      set(next, writerDoing[writer], UNDONE);
+      if (happens(Event.SETTLE) && settles(writer)) {
+        set(next, writerMaySettle[writer], ROLLED_BACK);
+      }
       steps.add("W%d is rolled back", writer, 0, next);
     }
   }
@@ -496,7 +543,13 @@ final class FenceModel implements Search.Model {
   private void announceOnce(byte[] state, int writer, boolean givesRightToPut) {
     int key = setup.writers[writer];
     int shard = setup.shards[key];
+    if (on(Rule.TIMELINE)) {
+      meet(state, shard, state[writerTimeline[writer]]);
+    }
     drop(state, key);
+    if (on(Rule.TIMELINE) && state[writerTimeline[writer]] < state[timeline[shard]]) {
+      return; // A transaction of a server that is primary no more: it cannot be committed.
+    }
     if (on(Rule.ANNOUNCE) && (on(Rule.RECORD_WITHOUT_HORIZON) || state[horizon[shard]] != NONE)) {
       state[doubt[shard]] |= (byte) bit(state[writerXid[writer]]);
     }
@@ -520,24 +573,35 @@ final class FenceModel implements Search.Model {
   }
 
   /**
-   * The token of an epoch is compared with the state that Redis has now, not only with the mark.
+   * The epoch in the token is compared with the state that Redis has now, not only with the mark.
    */
-  private void putStep(byte[] state, int writer, Search.Steps steps) {
+  private void settleStep(byte[] state, int writer, Search.Steps steps) {
     int key = setup.writers[writer];
+    int shard = setup.shards[key];
+    boolean committed = state[writerMaySettle[writer]] == COMMITTED;
     byte[] next = state.clone();
-    set(next, writerMayPut[writer], 0);
+    set(next, writerMaySettle[writer], 0);
     set(next, writerWrote[writer], 0);
-    boolean accepted =
-        state[lastIntent[key]] == writer + 1
+    boolean isOld = on(Rule.TIMELINE) && state[writerTimeline[writer]] != state[timeline[shard]];
+    if (happens(Event.SETTLE) && !isOld) {
+      next[doubt[shard]] &= (byte) ~bit(state[writerXid[writer]]);
+      if (committed && on(Rule.PURGE_RAISES_FLOOR)) {
+        raise(next, shard, logIndex(state, shard, writer) + 1);
+      }
+    }
+    boolean put =
+        happens(Event.PUT)
+            && committed
+            && state[lastIntent[key]] == writer + 1
             && (!on(Rule.PUT_TOKEN_OF_EPOCH) || state[lastIntentEpoch[key]] == state[epoch]);
-    if (accepted) {
+    if (put) {
       set(next, value[key], state[writerWrote[writer]]);
       set(next, valueLabel[key], bit(state[writerXid[writer]]));
       set(next, valueEpoch[key], state[epoch]);
       dropLease(next, key);
     }
     steps.add(
-        accepted ? "W%d puts what it wrote to key %d" : "W%d's put to key %d is refused",
+        put ? "W%d puts what it wrote to key %d" : "W%d is over, and puts nothing to key %d",
         writer,
         key,
         next);
@@ -547,14 +611,13 @@ final class FenceModel implements Search.Model {
   private void readSteps(byte[] state, int key, Search.Steps steps) {
     if (isServed(state, key)) {
       returned(state.clone(), key, state[value[key]], "a read of key %d finds %d", steps);
-      return;
+      if (!happens(Event.REFRESH)) {
+        return;
+      }
     }
     // Somebody else has the lease, Redis is not to be used, or it cannot be reached.
     if (on(Rule.LEASE)) {
       returned(state.clone(), key, state[visible[key]], "a read of key %d asks the primary", steps);
-    }
-    if (state[horizon[setup.shards[key]]] == NONE) {
-      return;
     }
     if (on(Rule.LEASE) && state[lease[key]] != 0) {
       return;
@@ -601,7 +664,7 @@ final class FenceModel implements Search.Model {
     int committed = 0;
     for (int writer = 0; writer < writers; writer++) {
       int doing = next[writerDoing[writer]];
-      if (doing >= LOGGED) {
+      if (doing >= LOGGED && doing <= ENDED) {
         committed |= 1 << writer;
       }
     }
@@ -622,9 +685,21 @@ final class FenceModel implements Search.Model {
         set(next, readerFinished[reader], state[finished[shard]]);
         set(next, readerXmin[reader], xmin(state, shard));
         set(next, readerPosition[reader], state[logEnd[shard]]);
+        set(next, readerTimeline[reader], state[promoted[shard]]);
         check(next, key, state[readerNeeds[reader]], state[visible[key]]);
         set(next, readerNeeds[reader], 0);
         steps.add("R%d reads the primary and returns %d", reader, state[visible[key]], next);
+        if (state[promoted[shard]] != 0) {
+          // What it returns is for those who choose nodes to prevent: here, only that it fills.
+          byte[] old = state.clone();
+          set(old, readerDoing[reader], READ_PRIMARY);
+          set(old, readerSaw[reader], state[oldVisible[key]]);
+          set(old, readerFinished[reader], state[oldFinished[shard]]);
+          set(old, readerXmin[reader], oldXmin(state, shard));
+          set(old, readerPosition[reader], 0);
+          set(old, readerNeeds[reader], 0);
+          steps.add("R%d reads the old primary and sees %d", reader, state[oldVisible[key]], old);
+        }
         if (happens(Event.REPLICA)) {
           // The position is asked before the read; meanwhile the replica may have gone on.
           for (int behind = 0; behind <= Math.min(1, state[replayed[shard]]); behind++) {
@@ -658,15 +733,20 @@ final class FenceModel implements Search.Model {
       case READ_REPLICA -> {
         byte[] next = state.clone();
         boolean accepted = fillFromReplica(next, reader);
-        int shown = accepted ? state[readerSaw[reader]] : state[visible[key]];
-        check(next, key, state[readerNeeds[reader]], shown);
+        int needs = state[readerNeeds[reader]];
         forget(next, reader);
+        if (accepted) {
+          check(next, key, needs, state[readerSaw[reader]]);
+        } else {
+          set(next, readerDoing[reader], LEASED);
+          set(next, readerNeeds[reader], needs);
+        }
         steps.add(
             accepted
                 ? "R%d's fill from the replica is accepted, it returns %d"
-                : "R%d's fill from the replica is refused, it asks the primary and returns %d",
+                : "R%d's fill from the replica is refused, it has to ask again",
             reader,
-            shown,
+            state[readerSaw[reader]],
             next);
       }
       default -> {}
@@ -680,6 +760,7 @@ final class FenceModel implements Search.Model {
     set(state, readerFinished[reader], 0);
     set(state, readerXmin[reader], 0);
     set(state, readerPosition[reader], 0);
+    set(state, readerTimeline[reader], 0);
   }
 
   /** As GetSnapshotData has it: xmax is the latest completed xid + 1, xmin the oldest below it. */
@@ -723,9 +804,13 @@ final class FenceModel implements Search.Model {
     int key = setup.readers[reader];
     int shard = setup.shards[key];
     int label = state[readerFinished[reader]];
+    if (on(Rule.TIMELINE)) {
+      meet(state, shard, state[readerTimeline[reader]]);
+    }
     boolean leased = !on(Rule.LEASE) || hasLease(state, reader, key);
     boolean accepted =
         leased
+            && (!on(Rule.TIMELINE) || state[readerTimeline[reader]] == state[timeline[shard]])
             && (!on(Rule.SNAPSHOT_TEST) || (inDoubt(state, key) & ~label) == 0)
             && (!on(Rule.BARRIER)
                 || (state[horizon[shard]] != NONE
@@ -759,8 +844,6 @@ final class FenceModel implements Search.Model {
                 || (state[horizon[shard]] > 0 && state[horizonPassed[shard]] != 0));
     if (accepted) {
       store(state, key, state[readerSaw[reader]], 0);
-    } else if (leased) {
-      dropLease(state, key);
     }
     return accepted;
   }
@@ -786,7 +869,9 @@ final class FenceModel implements Search.Model {
   }
 
   private void shardSteps(byte[] state, int shard, Search.Steps steps) {
-    if (happens(Event.REPLICA) && state[replayed[shard]] < state[logEnd[shard]]) {
+    if ((happens(Event.REPLICA) || happens(Event.PROMOTION))
+        && state[promoted[shard]] == 0
+        && state[replayed[shard]] < state[logEnd[shard]]) {
       byte[] next = state.clone();
       next[replayed[shard]]++;
       steps.add("a replica of shard %d is at %d", shard, next[replayed[shard]], next);
@@ -799,8 +884,22 @@ final class FenceModel implements Search.Model {
     }
     if (happens(Event.SWEEP) && (state[doubt[shard]] & state[finished[shard]]) != 0) {
       byte[] next = state.clone();
+      if (on(Rule.TIMELINE)) {
+        meet(next, shard, state[promoted[shard]]);
+      }
       purge(next, shard, state[finished[shard]], state[logEnd[shard]]);
       steps.add("finished xids of shard %d are swept", shard, 0, next);
+    }
+    if (happens(Event.SWEEP)
+        && state[promoted[shard]] != 0
+        && (!on(Rule.TIMELINE) || state[timeline[shard]] == 0)
+        && (state[doubt[shard]] & state[oldFinished[shard]]) != 0) {
+      byte[] next = state.clone();
+      purge(next, shard, state[oldFinished[shard]], 0);
+      steps.add("shard %d is swept by a snapshot of the old primary", shard, 0, next);
+    }
+    if (happens(Event.PROMOTION) && state[promoted[shard]] == 0) {
+      steps.add("the replica of shard %d is promoted", shard, 0, promote(state, shard));
     }
     if (!on(Rule.BARRIER)) {
       return;
@@ -816,12 +915,23 @@ final class FenceModel implements Search.Model {
       }
       set(next, recovererToken[shard], state[epoch]);
       set(next, recovererHorizon[shard], horizonXid);
+      set(next, recovererTimeline[shard], state[promoted[shard]]);
       steps.add("a client takes xid %d as horizon of shard %d", horizonXid, shard, next);
+      if (state[promoted[shard]] != 0 && !on(Rule.HORIZON_IS_REPLICATED)) {
+        byte[] old = state.clone();
+        set(old, recovererToken[shard], state[epoch]);
+        set(old, recovererHorizon[shard], 1);
+        steps.add("a client takes a horizon of shard %d from the old primary", shard, 0, old);
+      }
     }
     if (state[recovererToken[shard]] != 0) {
       byte[] next = state.clone();
+      if (on(Rule.TIMELINE)) {
+        meet(next, shard, state[recovererTimeline[shard]]);
+      }
       boolean accepted =
-          state[horizon[shard]] == NONE
+          next[horizon[shard]] == NONE
+              && (!on(Rule.TIMELINE) || state[recovererTimeline[shard]] == next[timeline[shard]])
               && (!on(Rule.RECOVERY_TOKEN) || state[recovererToken[shard]] == state[epoch]);
       if (accepted) {
         set(next, horizon[shard], state[recovererHorizon[shard]]);
@@ -833,6 +943,7 @@ final class FenceModel implements Search.Model {
       }
       set(next, recovererToken[shard], 0);
       set(next, recovererHorizon[shard], 0);
+      set(next, recovererTimeline[shard], 0);
       steps.add(
           accepted
               ? "the client installs horizon %d of shard %d"
@@ -841,6 +952,74 @@ final class FenceModel implements Search.Model {
           shard,
           next);
     }
+  }
+
+  /** A shard whose timeline is newer than was known is treated as if its state were lost. */
+  private void meet(byte[] state, int shard, int met) {
+    if (met <= state[timeline[shard]]) {
+      return;
+    }
+    set(state, timeline[shard], met);
+    set(state, doubt[shard], 0);
+    set(state, positionFloor[shard], 0);
+    set(state, horizon[shard], NONE);
+    set(state, horizonPassed[shard], 0);
+    for (int key = 0; key < keys; key++) {
+      if (setup.shards[key] == shard) {
+        drop(state, key);
+        set(state, lastIntent[key], 0);
+        set(state, lastIntentEpoch[key], 0);
+      }
+    }
+  }
+
+  /**
+   * What the replica has is all there is from now on, and xids it never saw are given out again.
+   * The old primary goes on: whatever was not in its log has ended there, and others come and end.
+   */
+  private byte[] promote(byte[] state, int shard) {
+    byte[] next = state.clone();
+    int last = 0;
+    int waiting = 0;
+    for (int key = 0; key < keys; key++) {
+      set(next, oldVisible[key], state[visible[key]]);
+    }
+    for (int writer = 0; writer < writers; writer++) {
+      int key = setup.writers[writer];
+      int doing = state[writerDoing[writer]];
+      if (setup.shards[key] != shard || doing == IDLE) {
+        continue;
+      }
+      boolean logged = doing >= LOGGED && doing <= ENDED;
+      if (!logged) {
+        set(next, writerDoing[writer], UNDONE);
+        continue;
+      }
+      if (doing <= LOGGED_CRASHED) {
+        waiting |= bit(state[writerXid[writer]]);
+      }
+      if (logIndex(state, shard, writer) < state[replayed[shard]]) {
+        last = Math.max(last, state[writerXid[writer]]);
+        next[visible[key]] |= (byte) (1 << writer);
+        set(next, writerDoing[writer], doing <= LOGGED_CRASHED ? ENDED : doing);
+      } else {
+        set(next, writerDoing[writer], UNDONE);
+      }
+    }
+    for (int at = state[replayed[shard]]; at < state[logEnd[shard]]; at++) {
+      set(next, log[shard][at], 0);
+    }
+    set(next, logEnd[shard], state[replayed[shard]]);
+    set(next, nextXid[shard], last + 1);
+    set(next, finished[shard], (1 << last) - 1);
+    set(next, running[shard], 0);
+    set(next, oldFinished[shard], ALL_XIDS & ~waiting);
+    set(next, promoted[shard], 1);
+    return next;
+  }
+
+  private int oldXmin(byte[] state, int shard) {
+    return 1 + Integer.numberOfTrailingZeros(~state[oldFinished[shard]]);
   }
 
   private void applyFromStream(byte[] state, int shard, int writer) {

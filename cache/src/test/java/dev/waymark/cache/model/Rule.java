@@ -44,6 +44,13 @@ enum Rule {
   PUT_TOKEN_PER_EXECUTION,
   /** The put after COMMIT belongs to one state of Redis. */
   PUT_TOKEN_OF_EPOCH,
+  /**
+   * Announcements, labels and horizons of an older timeline count for nothing; a newer one is the
+   * end of what was known of the shard.
+   */
+  TIMELINE,
+  /** A horizon counts only if its transaction got to the replica, as an old primary's cannot. */
+  HORIZON_IS_REPLICATED,
   /** A change from the stream leaves its xid in doubt, instead of only dropping value and lease. */
   STREAM_WITH_XID,
   /** A change from the stream ends the right to put after COMMIT. */

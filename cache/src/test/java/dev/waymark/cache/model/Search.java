@@ -1,5 +1,8 @@
 package dev.waymark.cache.model;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -13,6 +16,9 @@ import java.util.Optional;
  * behind the second; with ten million states the odds of a single such pair are three in a million.
  */
 final class Search {
+  private static final VarHandle LONGS =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
   private final Model model;
   private final int limit;
 
@@ -167,14 +173,23 @@ final class Search {
 
   /** Never 0, which marks an empty place. */
   private static long hash(byte[] state) {
-    long hash = 0x9E3779B97F4A7C15L;
-    for (byte value : state) {
-      hash = (hash ^ value) * 0xD6E8FEB86659FD93L;
-      hash ^= hash >>> 32;
+    long hash = 0x9E3779B97F4A7C15L ^ state.length;
+    int at = 0;
+    for (; at + Long.BYTES <= state.length; at += Long.BYTES) {
+      hash = mix(hash ^ (long) LONGS.get(state, at));
     }
-    hash = (hash ^ (hash >>> 29)) * 0xBF58476D1CE4E5B9L;
-    hash ^= hash >>> 32;
+    long rest = 0;
+    for (; at < state.length; at++) {
+      rest = rest << Byte.SIZE | state[at] & 0xFF;
+    }
+    hash = mix(mix(hash ^ rest));
     return hash == 0 ? 1 : hash;
+  }
+
+  private static long mix(long hash) {
+    long mixed = (hash ^ hash >>> 32) * 0xD6E8FEB86659FD93L;
+    mixed = (mixed ^ mixed >>> 29) * 0xBF58476D1CE4E5B9L;
+    return mixed ^ mixed >>> 32;
   }
 
   /** Takes the steps again that led to a state, this time to name them. */

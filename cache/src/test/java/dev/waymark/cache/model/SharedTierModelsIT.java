@@ -30,6 +30,8 @@ class SharedTierModelsIT {
     Rule.HORIZON_RAISES_FLOOR,
     Rule.PUT_TOKEN_PER_EXECUTION,
     Rule.PUT_TOKEN_OF_EPOCH,
+    Rule.TIMELINE,
+    Rule.HORIZON_IS_REPLICATED,
     Rule.STREAM_WITH_XID,
     Rule.STREAM_ENDS_PUT,
     Rule.JOIN_BEFORE_SNAPSHOT
@@ -186,18 +188,55 @@ class SharedTierModelsIT {
     @Test
     void twoShardsOfABucketRecoverOnTheirOwn() {
       isClean(
-          fence(0, 0)
-              .keysOn(0, 1)
-              .writersOf(0, 1)
-              .readersOf(0, 1)
-              .losing(1)
-              .when(Event.COLD_START, Event.FLUSH),
+          fence(0, 0).keysOn(0, 1).writersOf(0, 1).readersOf(0, 1).losing(1).when(Event.FLUSH),
           fence(0, 0)
               .keysOn(0, 1)
               .writersOf(0, 0, 1)
               .readersOf(0, 1)
               .losing(2)
               .when(Event.COLD_START, Event.FLUSH, Event.ROLLBACK));
+    }
+
+    @Test
+    void writersThatAreOverMayTakeThemselvesOutOfDoubt() {
+      isClean(
+          fence(2, 2).when(Event.SETTLE, Event.REPLICA, Event.ROLLBACK, Event.EVICTION),
+          fence(2, 2)
+              .when(
+                  Event.SETTLE,
+                  Event.PUT,
+                  Event.REPLICA,
+                  Event.ROLLBACK,
+                  Event.DUPLICATE,
+                  Event.EVICTION));
+    }
+
+    @Test
+    void valuesMayBeLoadedAnewWhileTheyAreThere() {
+      isClean(
+          fence(2, 2).when(Event.REFRESH, Event.SETTLE, Event.REPLICA, Event.EVICTION),
+          fence(3, 2).when(Event.REFRESH, Event.SETTLE, Event.PUT, Event.REPLICA, Event.EVICTION));
+    }
+
+    @Test
+    void replicaMayBePromotedWhileSomeStillReadTheOldPrimary() {
+      isClean(
+          fence(2, 1).when(Event.PROMOTION, Event.ROLLBACK, Event.SETTLE, Event.PUT, Event.SWEEP),
+          fence(3, 1)
+              .when(
+                  Event.PROMOTION,
+                  Event.ROLLBACK,
+                  Event.SETTLE,
+                  Event.PUT,
+                  Event.SWEEP,
+                  Event.DUPLICATE));
+    }
+
+    @Test
+    void replicaMayBePromotedAndRedisLoseEverything() {
+      isClean(
+          fence(2, 1).losing(1).when(Event.PROMOTION, Event.ROLLBACK, Event.FLUSH),
+          fence(3, 1).losing(2).when(Event.PROMOTION, Event.ROLLBACK, Event.FLUSH, Event.PUT));
     }
 
     @Test
@@ -307,6 +346,11 @@ class SharedTierModelsIT {
     }
 
     @Test
+    void writerThatEndsItsDoubtAndLeavesTheFloorIsCaught() {
+      isCaught(Rule.PURGE_RAISES_FLOOR, fence(2, 1).when(Event.REPLICA, Event.SETTLE));
+    }
+
+    @Test
     void lossOfRedisWithoutABarrierIsCaught() {
       isCaught(Rule.BARRIER, fence(2, 1).losing(1).when(Event.FLUSH));
     }
@@ -355,6 +399,17 @@ class SharedTierModelsIT {
       isCaught(
           Rule.HORIZON_RAISES_FLOOR,
           fence(2, 1).losing(1).when(Event.FLUSH, Event.REPLICA, Event.EVICTION));
+    }
+
+    @Test
+    void labelOfAnOldPrimaryIsCaught() {
+      isCaught(Rule.TIMELINE, fence(2, 1).when(Event.PROMOTION));
+    }
+
+    @Test
+    void horizonOfAnOldPrimaryIsCaughtWhenRedisForgotTheNewOne() {
+      isCaught(
+          Rule.HORIZON_IS_REPLICATED, fence(2, 1).losing(1).when(Event.PROMOTION, Event.FLUSH));
     }
 
     @Test
