@@ -24,6 +24,8 @@ enum Event {
   PROMOTION,
   /** Writers may put their row after COMMIT, at any moment. */
   PUT,
+  /** Writers announce all keys at once, by a new epoch instead of their xid. */
+  BULK,
   /** The first writer knows nothing of the cache. */
   STRANGER,
   /** A thread may join a load of another one. */

@@ -143,6 +143,7 @@ final class FenceModel implements Search.Model {
   private final int[] writerMaySettle;
   private final int[] writerWrote;
   private final int[] writerTimeline;
+  private final int[] writerEpoch;
   private final int[] readerDoing;
   private final int[] readerNeeds;
   private final int[] readerSaw;
@@ -200,6 +201,7 @@ final class FenceModel implements Search.Model {
     writerMaySettle = row(writers);
     writerWrote = row(writers);
     writerTimeline = row(writers);
+    writerEpoch = row(writers);
     readerDoing = row(readers);
     readerNeeds = row(readers);
     readerSaw = row(readers);
@@ -395,7 +397,8 @@ final class FenceModel implements Search.Model {
             on(Rule.ANNOUNCE)
                 ? "W%d announces xid %d: value and lease dropped"
                 : "W%d drops value and lease before COMMIT";
-        steps.add(text, writer, xid, next);
+        steps.add(
+            happens(Event.BULK) ? "W%d, xid %d, begins a new epoch" : text, writer, xid, next);
         rollbackStep(state, writer, steps);
       }
       case READY -> {
@@ -546,6 +549,10 @@ final class FenceModel implements Search.Model {
     if (on(Rule.TIMELINE)) {
       meet(state, shard, state[writerTimeline[writer]]);
     }
+    if (happens(Event.BULK)) {
+      beginEpoch(state, writer);
+      return;
+    }
     drop(state, key);
     if (on(Rule.TIMELINE) && state[writerTimeline[writer]] < state[timeline[shard]]) {
       return; // A transaction of a server that is primary no more: it cannot be committed.
@@ -556,6 +563,21 @@ final class FenceModel implements Search.Model {
     if (happens(Event.PUT)) {
       set(state, lastIntent[key], givesRightToPut ? writer + 1 : 0);
       set(state, lastIntentEpoch[key], givesRightToPut ? state[epoch] : 0);
+    }
+  }
+
+  /**
+   * Values and leases of the epoch before are dead, and the horizon of this one is drawn after the
+   * writer got its xid. What is in doubt stays so.
+   */
+  private void beginEpoch(byte[] state, int writer) {
+    if (on(Rule.EPOCH_NEVER_RETURNS) || state[writerEpoch[writer]] == 0) {
+      set(state, writerEpoch[writer], ++state[epochs]);
+    }
+    set(state, epoch, state[writerEpoch[writer]]);
+    for (int each = 0; each < shards; each++) {
+      set(state, horizon[each], NONE);
+      set(state, horizonPassed[each], 0);
     }
   }
 

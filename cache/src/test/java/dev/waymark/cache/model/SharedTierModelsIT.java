@@ -219,6 +219,13 @@ class SharedTierModelsIT {
     }
 
     @Test
+    void writersOfAllKeysMayBeginANewEpochInstead() {
+      isClean(
+          fence(2, 2).when(Event.BULK, Event.DUPLICATE, Event.ROLLBACK),
+          fence(2, 2).losing(1).when(Event.BULK, Event.DUPLICATE, Event.ROLLBACK, Event.FLUSH));
+    }
+
+    @Test
     void replicaMayBePromotedWhileSomeStillReadTheOldPrimary() {
       isClean(
           fence(2, 1).when(Event.PROMOTION, Event.ROLLBACK, Event.SETTLE, Event.PUT, Event.SWEEP),
@@ -392,6 +399,11 @@ class SharedTierModelsIT {
       isCaught(
           Rule.EPOCH_NEVER_RETURNS,
           fence(2, 1).losing(1).when(Event.COLD_START, Event.STATE_EVICTION));
+    }
+
+    @Test
+    void newEpochThatIsBegunAgainIsCaught() {
+      isCaught(Rule.EPOCH_NEVER_RETURNS, fence(2, 1).when(Event.BULK, Event.DUPLICATE));
     }
 
     @Test
