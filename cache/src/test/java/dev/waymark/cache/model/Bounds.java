@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 final class Bounds {
   private static final boolean LARGE = "large".equals(System.getProperty("model.bounds"));
-  private static final int LIMIT = LARGE ? 30_000_000 : 5_000_000;
+  private static final int LIMIT = LARGE ? 20_000_000 : 5_000_000;
 
   private Bounds() {}
 
