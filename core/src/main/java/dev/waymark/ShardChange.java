@@ -2,6 +2,7 @@ package dev.waymark;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 
 /**
  * What a change stream tells of one shard, in the order of the shard's log. Whoever wrote it is
@@ -34,8 +35,10 @@ public sealed interface ShardChange {
       NO_SLOT,
       /** The server gave the slot up: it held back more log than it may. */
       SLOT_INVALIDATED,
-      /** The stream gave its slot up: it held back more log than {@code changes.retain} allows. */
+      /** The stream gave its slot up: more log waited than {@code changes.retain} allows. */
       TOO_FAR_BEHIND,
+      /** There was no publication for a while, so that the server could not tell what to send. */
+      NO_PUBLICATION,
       /**
        * Another server was promoted. Changes that were told may never have happened there; with a
        * slot that was kept on the new primary none is missed, else some may be.
@@ -96,12 +99,16 @@ public sealed interface ShardChange {
    * @param position all that was committed before it has been told
    * @param asOf all that was acknowledged before this has been told; by the clock of the consumer,
    *     {@link ChangeConsumer#time()}
+   * @param tables the tables that this holds for, those that are followed; for every other it says
+   *     nothing
    */
-  record Reached(String shard, LogPosition position, long asOf) implements ShardChange {
-    /** Checks that every part is present. */
+  record Reached(String shard, LogPosition position, long asOf, Set<TableName> tables)
+      implements ShardChange {
+    /** Copies the set. */
     public Reached {
       Objects.requireNonNull(shard, "shard");
       Objects.requireNonNull(position, "position");
+      tables = Set.copyOf(tables);
     }
   }
 

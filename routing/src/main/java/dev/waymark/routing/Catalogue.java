@@ -9,12 +9,15 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Finds what the log does not tell in rows: that a followed table was rewritten, got other columns,
  * had a partition truncated, attached or detached. It compares what the catalogue says with what it
- * said last. Belongs to one thread.
+ * said last. One thread looks at a time; another may tell what was told.
  */
 final class Catalogue {
   /**
@@ -68,11 +71,31 @@ final class Catalogue {
   private @Nullable Map<TableName, String> known;
 
   /**
+   * What has been found and not been taken over yet, each with the look that found it last: a
+   * session that ends takes its marks with it, and the next one must tell.
+   */
+  private final ConcurrentMap<TableName, Long> untold = new ConcurrentHashMap<>();
+
+  private long looks;
+
+  /** The keys of what was seen last, the same object for as long as they are the same. */
+  private Set<TableName> followed = Set.of();
+
+  /**
    * Tables that became part of the publication lately, and an id that was given out after that.
    * PostgreSQL may decode transactions that were running then as if they had not, until it has read
    * their ends: so such a table is told as altered again and again until they have all ended.
    */
   private final Map<TableName, Long> settling = new HashMap<>();
+
+  /**
+   * What a look found.
+   *
+   * @param number counts the looks
+   * @param altered the tables that may have changed unseen
+   * @param followed the tables that are published
+   */
+  record Seen(long number, List<TableName> altered, Set<TableName> followed) {}
 
   Catalogue(String publication, String slot) {
     this.publication = publication;
@@ -80,11 +103,11 @@ final class Catalogue {
   }
 
   /**
-   * The tables that may have changed unseen since the last look.
+   * Looks as of a snapshot taken now, and compares with the last look.
    *
    * @param oldestRunning every transaction with a lower id has ended, as of before this call
    */
-  List<TableName> look(Connection connection, long oldestRunning) throws SQLException {
+  Seen look(Connection connection, long oldestRunning) throws SQLException {
     Map<TableName, String> before = known;
     Map<TableName, String> now = new HashMap<>();
     List<TableName> altered = new ArrayList<>();
@@ -127,7 +150,17 @@ final class Catalogue {
       altered.addAll(joined);
     }
     known = now;
-    return altered.stream().distinct().toList();
+    if (before == null || !before.keySet().equals(now.keySet())) {
+      followed = Set.copyOf(now.keySet());
+    }
+    long number = looks++;
+    altered.forEach(table -> untold.put(table, number));
+    return new Seen(number, List.copyOf(untold.keySet()), followed);
+  }
+
+  /** What a look found has been taken over. */
+  void told(long number) {
+    untold.values().removeIf(look -> look <= number);
   }
 
   /** Not the snapshot's upper end: ids beyond that may be running. */

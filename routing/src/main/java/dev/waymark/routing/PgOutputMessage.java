@@ -21,7 +21,9 @@ sealed interface PgOutputMessage {
   /** The transaction ends; {@code endLsn} is right after its commit record. */
   record Commit(long commitLsn, long endLsn) implements PgOutputMessage {}
 
-  /** What a table looks like; sent before its first change, and again when that may have changed. */
+  /**
+   * What a table looks like; sent before its first change, and again when that may have changed.
+   */
   record Relation(int id, TableName table, List<Column> columns) implements PgOutputMessage {}
 
   /** A column, and whether it is part of the replica identity. */
@@ -179,7 +181,7 @@ sealed interface PgOutputMessage {
       return new Truncate(List.copyOf(relations));
     }
 
-    private Sent sent() {
+    private PgOutputMessage sent() {
       boolean isTransactional = (oneByte() & 1) != 0;
       long lsn = eightBytes();
       String prefix = name();
@@ -296,7 +298,9 @@ sealed interface PgOutputMessage {
     }
 
     private static String printed(char kind) {
-      return kind > ' ' && kind < 127 ? String.valueOf(kind) : "0x" + Integer.toHexString(kind & 0xFF);
+      return kind > ' ' && kind < 127
+          ? String.valueOf(kind)
+          : "0x" + Integer.toHexString(kind & 0xFF);
     }
 
     private IllegalArgumentException malformed(String found) {
