@@ -46,8 +46,10 @@ final class Catalogue {
                                       place.digest, member.written),
                             ';' ORDER BY part.oid)) AS digest,
              t.relkind = 'p' OR t.relhassubclass AS has_parts,
-             coalesce(bool_or(least(age(part.xmin), columns.age, age(member.written))
-                              <= age((SELECT catalog_xmin FROM slot))), true) AS is_recent
+             coalesce(bool_or(least(age(part.xmin), columns.age)
+                              <= age((SELECT catalog_xmin FROM slot))), true) AS is_recent,
+             coalesce(bool_or(age(member.written)
+                              <= age((SELECT catalog_xmin FROM slot))), false) AS has_joined
       FROM followed AS f
       JOIN pg_class AS t ON t.oid = f.id
       JOIN pg_namespace AS n ON n.oid = t.relnamespace
@@ -77,6 +79,7 @@ final class Catalogue {
   private final ConcurrentMap<TableName, Long> untold = new ConcurrentHashMap<>();
 
   private long looks;
+  private long firstOfSession;
 
   /** The keys of what was seen last, the same object for as long as they are the same. */
   private Set<TableName> followed = Set.of();
@@ -124,10 +127,10 @@ final class Catalogue {
           if (before == null) {
             // What another process knew is gone with it. A partition that was dropped leaves no
             // trace in the catalogue.
-            if (answer.getBoolean(4)) {
-              altered.add(table);
-            } else if (answer.getBoolean(5)) {
+            if (answer.getBoolean("has_joined")) {
               joined.add(table);
+            } else if (answer.getBoolean("has_parts") || answer.getBoolean("is_recent")) {
+              altered.add(table);
             }
           } else if (!before.containsKey(table)) {
             joined.add(table);
@@ -155,7 +158,20 @@ final class Catalogue {
     }
     long number = looks++;
     altered.forEach(table -> untold.put(table, number));
-    return new Seen(number, List.copyOf(untold.keySet()), followed);
+    List<TableName> news = new ArrayList<>();
+    untold.forEach(
+        (table, look) -> {
+          // What an earlier look of this session found is on its way.
+          if (look == number || look < firstOfSession) {
+            news.add(table);
+          }
+        });
+    return new Seen(number, news, followed);
+  }
+
+  /** A session begins; the marks of the one before are gone. */
+  void begin() {
+    firstOfSession = looks;
   }
 
   /** What a look found has been taken over. */

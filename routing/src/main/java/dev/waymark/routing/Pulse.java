@@ -30,6 +30,9 @@ final class Pulse implements Runnable {
   /** What the prefix of a mark is; it is not transactional, so it costs no transaction id. */
   static final String PREFIX = ShardChange.Message.PREFIX + ".mark";
 
+  /** The release from which on a message can be flushed with its sending. */
+  private static final int FLUSHES = 170_000;
+
   private static final long LONGEST_TICK = TimeUnit.MILLISECONDS.toNanos(250);
 
   /** More marks on their way tell nothing more. */
@@ -119,6 +122,7 @@ final class Pulse implements Runnable {
 
   /** From now on the connection for statements is this thread's. */
   void streaming(List<String> left) throws SQLException {
+    catalogue.begin();
     somethingLeft = !left.isEmpty();
     broughtAboutAtNanos = nanoClock.getAsLong();
     progressAtNanos = broughtAboutAtNanos;
@@ -220,8 +224,12 @@ final class Pulse implements Runnable {
     Catalogue.Seen seen = catalogue.look(connection, oldestRunning);
     String text = session.id() + "#" + number++;
     marks.put(text, new Mark(asOf, sentAt, seen, held));
-    try (PreparedStatement statement =
-        connection.prepareStatement("SELECT pg_logical_emit_message(false, ?, ?)")) {
+    // Where the server can, the mark is flushed at once and not when the log's writer wakes up.
+    String sql =
+        session.version() >= FLUSHES
+            ? "SELECT pg_logical_emit_message(false, ?, ?, true)"
+            : "SELECT pg_logical_emit_message(false, ?, ?)";
+    try (PreparedStatement statement = connection.prepareStatement(sql)) {
       statement.setString(1, PREFIX);
       statement.setString(2, text);
       statement.execute();

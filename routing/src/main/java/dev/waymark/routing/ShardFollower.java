@@ -348,7 +348,11 @@ final class ShardFollower implements AutoCloseable {
     if (cause == null) {
       return seen;
     }
-    log.warn("The changes of {} start anew: {}", shard.name(), cause);
+    if (cause == Cause.NO_SLOT) {
+      log.info("The changes of {} start anew: there was no slot", shard.name());
+    } else {
+      log.warn("The changes of {} start anew: {}", shard.name(), cause);
+    }
     listener.streamStartedAnew(shard.name(), cause);
     long from;
     if (seen != null && keep) {
@@ -360,7 +364,7 @@ final class ShardFollower implements AutoCloseable {
     if (seen != null) {
       slot.drop(statements);
     }
-    tell(StreamState.CONNECTING, "a new slot waits for the transactions that are running");
+    note("a new slot waits for the transactions that are running");
     from = opened.withoutTimeout(slot::makePassing);
     handOver(
         List.of(new StartedAnew(shard.name(), at(look.position(), from), cause)), opened::ping);
@@ -556,6 +560,19 @@ final class ShardFollower implements AutoCloseable {
       log.warn("The changes of {}: {}, {}", shard.name(), state, trouble);
     }
     listener.streamChanged(new StreamChange(shard.name(), before.state(), state, trouble));
+  }
+
+  /** Says what is under way to those who ask, and to nobody else. */
+  private synchronized void note(String underWay) {
+    ChangeStatus before = status;
+    status =
+        new ChangeStatus(
+            before.shard(),
+            StreamState.CONNECTING,
+            null,
+            before.reached(),
+            Duration.ZERO,
+            underWay);
   }
 
   /** Asks the thread to end. */
