@@ -9,6 +9,11 @@ import java.util.List;
  * <p>Changes come at least once. After a crash, a lost connection or a failure they come again from
  * an earlier place on, perhaps to another process, and a process that was paused may finish late
  * what another has done already: taking a change over twice, or after later ones, must do no harm.
+ *
+ * <p>While two servers take themselves for the primary of a shard, two processes may follow one
+ * each. Their {@linkplain ShardChange#position() positions} tell the timelines apart: what a {@link
+ * ShardChange.Reached} of an earlier timeline than one that was told already promises, it promises
+ * of the server that was overtaken, and must not be relied on.
  */
 public interface ChangeConsumer {
   /**

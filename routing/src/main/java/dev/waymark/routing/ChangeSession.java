@@ -76,6 +76,10 @@ final class ChangeSession implements AutoCloseable {
     statements = opened;
     failIfEnded(opened);
     set("statement_timeout", timeout.toMillis());
+    // By a statement: the URL may say otherwise, and the others are counted by it.
+    try (Statement statement = opened.createStatement()) {
+      statement.execute("SET application_name = '" + APPLICATION + "'");
+    }
     Look look = Look.at(opened, nanoClock);
     check(opened);
     // A process whose machine is gone, or that hangs, must not keep the others out for longer.

@@ -84,6 +84,9 @@ final class ShardFollower implements AutoCloseable {
 
   private boolean publicationWasMissing;
 
+  /** Why the stream starts anew, until its consumer knows. */
+  private @Nullable Cause untoldCause;
+
   /** The consumer has failed for as long as it may; another process shall try. */
   private static final class ConsumerFailedException extends Exception {
     private static final long serialVersionUID = 1;
@@ -254,6 +257,12 @@ final class ShardFollower implements AutoCloseable {
       }
 
       @Override
+      public long endOfLog() {
+        LogPosition known = shard.view().node(node).position();
+        return known == null ? 0 : known.lsn();
+      }
+
+      @Override
       public void left(List<String> left) {
         tell(StreamState.FOLLOWING, left.isEmpty() ? null : String.join("; ", left));
       }
@@ -348,17 +357,15 @@ final class ShardFollower implements AutoCloseable {
     if (cause == null) {
       return seen;
     }
-    if (cause == Cause.NO_SLOT) {
-      log.info("The changes of {} start anew: there was no slot", shard.name());
-    } else {
-      log.warn("The changes of {} start anew: {}", shard.name(), cause);
+    if (seen == null && untoldCause != null) {
+      // The slot went with an attempt that its consumer never heard of.
+      cause = untoldCause;
     }
-    listener.streamStartedAnew(shard.name(), cause);
+    untoldCause = cause;
     long from;
     if (seen != null && keep) {
       from = seen.confirmedLsn();
-      handOver(
-          List.of(new StartedAnew(shard.name(), at(look.position(), from), cause)), opened::ping);
+      startAnew(opened, at(look.position(), from), cause);
       return seen;
     }
     if (seen != null) {
@@ -366,11 +373,22 @@ final class ShardFollower implements AutoCloseable {
     }
     note("a new slot waits for the transactions that are running");
     from = opened.withoutTimeout(slot::makePassing);
-    handOver(
-        List.of(new StartedAnew(shard.name(), at(look.position(), from), cause)), opened::ping);
+    startAnew(opened, at(look.position(), from), cause);
     slot.keep(statements);
     publicationWasMissing = false;
     return slot.look(statements);
+  }
+
+  private void startAnew(ChangeSession opened, LogPosition from, Cause cause)
+      throws SQLException, ConsumerFailedException, InterruptedException {
+    handOver(List.of(new StartedAnew(shard.name(), from, cause)), opened::ping);
+    untoldCause = null;
+    if (cause == Cause.NO_SLOT) {
+      log.info("The changes of {} start anew: there was no slot", shard.name());
+    } else {
+      log.warn("The changes of {} start anew: {}", shard.name(), cause);
+    }
+    listener.streamStartedAnew(shard.name(), cause);
   }
 
   private static LogPosition at(LogPosition of, long lsn) {

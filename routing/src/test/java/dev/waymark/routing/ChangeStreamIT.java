@@ -658,6 +658,39 @@ class ChangeStreamIT {
   }
 
   @Test
+  void noSlotIsKeptBeforeTheConsumerKnowsThatTheStreamStartsAnew() {
+    consumer.refuse(new IllegalStateException("not yet"));
+    start(config());
+    await().until(() -> consumer.calls() > 2);
+
+    assertThat(count(server, "SELECT count(*) FROM pg_replication_slots WHERE NOT temporary"))
+        .isZero();
+    // As if it had crashed now: nobody would take the slot for one that has missed nothing.
+    database().close();
+    await().until(() -> count(server, "SELECT count(*) FROM pg_replication_slots") == 0);
+    server.execute("INSERT INTO users VALUES (1, 'missed', NULL)");
+    consumer.refuse(null);
+    follow();
+    awaitAll();
+
+    assertThat(consumer.all(StartedAnew.class)).hasSize(1);
+    assertThat(consumer.lines("users")).isEmpty();
+  }
+
+  @Test
+  void rowWrittenBetweenTheStartAnewAndTheSlotIsTold() {
+    consumer.refuse(new IllegalStateException("not yet"));
+    start(config());
+    await().until(() -> consumer.calls() > 2);
+    server.execute("INSERT INTO users VALUES (1, 'in between', NULL)");
+    consumer.refuse(null);
+    awaitAll();
+
+    assertThat(consumer.lines("users"))
+        .containsExactly("INSERTED - -> [biography=NULL, id=1, name=in between]");
+  }
+
+  @Test
   void slotOfAnotherKindIsRefused() {
     server.execute("SELECT pg_create_physical_replication_slot('" + name + "')");
     start(config());
