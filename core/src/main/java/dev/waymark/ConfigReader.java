@@ -13,6 +13,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +67,7 @@ final class ConfigReader {
     KeyRendering keys = keys(root.section("errors", ConfigSection.ERRORS));
     Optional<WaymarkConfig.Redis> redis =
         redis(root.section("redis", ConfigSection.REDIS), problems);
+    WaymarkConfig.Changes changes = changes(root.section("changes", ConfigSection.CHANGES));
     return map.map(
         shardMap ->
             new WaymarkConfig(
@@ -79,7 +81,8 @@ final class ConfigReader {
                 monitor,
                 tokens,
                 keys,
-                redis));
+                redis,
+                changes));
   }
 
   private static Credentials credentials(ConfigMap map) {
@@ -396,6 +399,113 @@ final class ConfigReader {
                 new WaymarkConfig.Redis(
                     r.url(), r.credentials(), r.trustStore(), r.timeout(), namespace.text()));
     return Optional.of(redis);
+  }
+
+  private static WaymarkConfig.Changes changes(ConfigMap map) {
+    WaymarkConfig.Changes changes = WaymarkConfig.Changes.off();
+    changes =
+        map.change(
+            "enabled",
+            changes,
+            (old, given) ->
+                new WaymarkConfig.Changes(
+                    given.truth(),
+                    old.slot(),
+                    old.publication(),
+                    old.tables(),
+                    old.interval(),
+                    old.timeout(),
+                    old.retain(),
+                    old.rows()));
+    changes =
+        map.change(
+            "slot",
+            changes,
+            (old, given) ->
+                new WaymarkConfig.Changes(
+                    old.enabled(),
+                    given.text(),
+                    old.publication(),
+                    old.tables(),
+                    old.interval(),
+                    old.timeout(),
+                    old.retain(),
+                    old.rows()));
+    changes =
+        map.change(
+            "publication",
+            changes,
+            (old, given) ->
+                new WaymarkConfig.Changes(
+                    old.enabled(),
+                    old.slot(),
+                    given.text(),
+                    old.tables(),
+                    old.interval(),
+                    old.timeout(),
+                    old.retain(),
+                    old.rows()));
+    changes =
+        map.change(
+            "tables",
+            changes,
+            (old, given) ->
+                new WaymarkConfig.Changes(
+                    old.enabled(),
+                    old.slot(),
+                    old.publication(),
+                    given.changedTables(),
+                    old.interval(),
+                    old.timeout(),
+                    old.retain(),
+                    old.rows()));
+    // The two are checked against each other: the one that makes room comes first.
+    Duration interval = map.read("interval", ConfigValue::duration).orElse(changes.interval());
+    boolean isLonger = interval.compareTo(changes.interval()) > 0;
+    for (String setting :
+        isLonger ? List.of("timeout", "interval") : List.of("interval", "timeout")) {
+      changes =
+          map.change(
+              setting,
+              changes,
+              (old, given) ->
+                  new WaymarkConfig.Changes(
+                      old.enabled(),
+                      old.slot(),
+                      old.publication(),
+                      old.tables(),
+                      setting.equals("interval") ? given.duration() : old.interval(),
+                      setting.equals("timeout") ? given.duration() : old.timeout(),
+                      old.retain(),
+                      old.rows()));
+    }
+    changes =
+        map.change(
+            "retain",
+            changes,
+            (old, given) ->
+                new WaymarkConfig.Changes(
+                    old.enabled(),
+                    old.slot(),
+                    old.publication(),
+                    old.tables(),
+                    old.interval(),
+                    old.timeout(),
+                    given.wholeNumber(),
+                    old.rows()));
+    return map.change(
+        "rows",
+        changes,
+        (old, given) ->
+            new WaymarkConfig.Changes(
+                old.enabled(),
+                old.slot(),
+                old.publication(),
+                old.tables(),
+                old.interval(),
+                old.timeout(),
+                old.retain(),
+                given.integer()));
   }
 
   private static Optional<Path> path(ConfigValue value) {

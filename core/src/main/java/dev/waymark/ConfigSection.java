@@ -21,7 +21,8 @@ enum ConfigSection {
       "monitor",
       "session",
       "errors",
-      "redis"),
+      "redis",
+      "changes"),
   TABLE("key", "broadcast"),
   SHARD("nodes"),
   NODE("url", "name", "zone", "weight"),
@@ -42,7 +43,8 @@ enum ConfigSection {
   MONITOR("interval", "timeout", "idleInterval", "looksPerSecond"),
   SESSION("secret"),
   ERRORS("keys"),
-  REDIS("url", "user", "password", "trustStore", "timeout", "namespace");
+  REDIS("url", "user", "password", "trustStore", "timeout", "namespace"),
+  CHANGES("enabled", "slot", "publication", "tables", "interval", "timeout", "retain", "rows");
 
   @SuppressWarnings("ImmutableEnumChecker") // made by List.of
   private final List<String> settings;

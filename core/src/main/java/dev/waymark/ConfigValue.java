@@ -196,6 +196,13 @@ final class ConfigValue {
         .orElseThrow(() -> refused("primary or stale"));
   }
 
+  WaymarkConfig.ChangedTables changedTables() {
+    return Arrays.stream(WaymarkConfig.ChangedTables.values())
+        .filter(tables -> tables.name().toLowerCase(Locale.ROOT).equals(text))
+        .findFirst()
+        .orElseThrow(() -> refused("map, all or given"));
+  }
+
   IllegalArgumentException refused(String expected) {
     return new IllegalArgumentException(
         path + " must be " + expected + ", not '" + Problems.printable(text) + "'");

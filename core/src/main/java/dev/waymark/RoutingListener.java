@@ -47,6 +47,28 @@ public interface RoutingListener {
   record NodeChange(
       String shard, String node, NodeState before, NodeState after, @Nullable String trouble) {}
 
+  /** How a change stream of a shard is doing, as seen by one process. */
+  enum StreamState {
+    /** It is not to be followed. */
+    OFF,
+    /** This process tries to take it up. */
+    CONNECTING,
+    /** Another process follows it. */
+    STANDING_BY,
+    /** This process follows it. */
+    FOLLOWING,
+    /** It cannot be followed before somebody changes the server or the configuration. */
+    REFUSED
+  }
+
+  /**
+   * A change stream is in another state than before.
+   *
+   * @param trouble why it is not followed, or what part of it is not; null if nothing ails it
+   */
+  record StreamChange(
+      String shard, StreamState before, StreamState after, @Nullable String trouble) {}
+
   /**
    * A read was answered, so long after its call. The routes are few and made once for each view.
    */
@@ -81,6 +103,21 @@ public interface RoutingListener {
    */
   default void primaryChanged(
       String shard, @Nullable String before, String after, long nanosWithout) {}
+
+  /** The change stream of a shard is in another state than before. */
+  default void streamChanged(StreamChange change) {}
+
+  /** The change stream of a shard tells its consumer that it starts anew. */
+  default void streamStartedAnew(String shard, ShardChange.StartedAnew.Cause cause) {}
+
+  /**
+   * The change stream of a shard, followed by this process, has told all that there was.
+   *
+   * @param nanos from the moment that {@link ShardChange.Reached#asOf} names until it was taken
+   *     over
+   * @param heldBytes how much log the server keeps for the stream
+   */
+  default void streamReached(String shard, long nanos, long heldBytes) {}
 
   /** Nobody listens. */
   static RoutingListener none() {

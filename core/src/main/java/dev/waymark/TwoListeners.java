@@ -58,4 +58,22 @@ record TwoListeners(RoutingListener first, RoutingListener second) implements Ro
     first.primaryChanged(shard, before, after, nanosWithout);
     second.primaryChanged(shard, before, after, nanosWithout);
   }
+
+  @Override
+  public void streamChanged(StreamChange change) {
+    first.streamChanged(change);
+    second.streamChanged(change);
+  }
+
+  @Override
+  public void streamStartedAnew(String shard, ShardChange.StartedAnew.Cause cause) {
+    first.streamStartedAnew(shard, cause);
+    second.streamStartedAnew(shard, cause);
+  }
+
+  @Override
+  public void streamReached(String shard, long nanos, long heldBytes) {
+    first.streamReached(shard, nanos, heldBytes);
+    second.streamReached(shard, nanos, heldBytes);
+  }
 }

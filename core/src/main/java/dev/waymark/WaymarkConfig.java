@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param tokens how session tokens are printed and checked
  * @param keys how keys appear in errors and logs
  * @param redis the shared cache tier; empty to do without
+ * @param changes whether and how the shards' own changes are followed
  */
 public record WaymarkConfig(
     ShardMap map,
@@ -34,7 +35,8 @@ public record WaymarkConfig(
     Monitor monitor,
     SessionTokenFormat tokens,
     KeyRendering keys,
-    Optional<Redis> redis) {
+    Optional<Redis> redis,
+    Changes changes) {
 
   /** Checks that every part is present. */
   public WaymarkConfig {
@@ -49,6 +51,7 @@ public record WaymarkConfig(
     Objects.requireNonNull(tokens, "tokens");
     Objects.requireNonNull(keys, "keys");
     Objects.requireNonNull(redis, "redis");
+    Objects.requireNonNull(changes, "changes");
   }
 
   /** The defaults for everything but the map and the log-in: no Redis, unsigned tokens. */
@@ -64,7 +67,8 @@ public record WaymarkConfig(
         Monitor.defaults(),
         SessionTokenFormat.unsigned(),
         KeyRendering.FINGERPRINT,
-        Optional.empty());
+        Optional.empty(),
+        Changes.off());
   }
 
   /**
@@ -92,43 +96,43 @@ public record WaymarkConfig(
   /** These settings with other limits for calls. */
   public WaymarkConfig withCalls(Calls calls) {
     return new WaymarkConfig(
-        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis, changes);
   }
 
   /** These settings with other pools. */
   public WaymarkConfig withPool(Pool pool) {
     return new WaymarkConfig(
-        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis, changes);
   }
 
   /** These settings with another way of spreading reads. */
   public WaymarkConfig withReads(Reads reads) {
     return new WaymarkConfig(
-        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis, changes);
   }
 
   /** These settings with other rules for second tries of slow reads. */
   public WaymarkConfig withHedging(Hedging hedging) {
     return new WaymarkConfig(
-        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis, changes);
   }
 
   /** These settings with other limits of lag. */
   public WaymarkConfig withLag(Lag lag) {
     return new WaymarkConfig(
-        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis, changes);
   }
 
   /** These settings with another way of watching nodes. */
   public WaymarkConfig withMonitor(Monitor monitor) {
     return new WaymarkConfig(
-        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis, changes);
   }
 
   /** These settings with another token format. */
   public WaymarkConfig withTokens(SessionTokenFormat tokens) {
     return new WaymarkConfig(
-        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis);
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis, changes);
   }
 
   /** These settings with a shared cache tier. */
@@ -144,7 +148,14 @@ public record WaymarkConfig(
         monitor,
         tokens,
         keys,
-        Optional.of(redis));
+        Optional.of(redis),
+        changes);
+  }
+
+  /** These settings with other rules for following changes. */
+  public WaymarkConfig withChanges(Changes changes) {
+    return new WaymarkConfig(
+        map, credentials, pool, calls, reads, hedging, lag, monitor, tokens, keys, redis, changes);
   }
 
   /**
@@ -357,6 +368,94 @@ public record WaymarkConfig(
     public static Redis at(String url) {
       return new Redis(url, Optional.empty(), Optional.empty(), Duration.ofMillis(250), "waymark");
     }
+  }
+
+  /**
+   * Whether and how the shards' own changes are followed, by logical decoding.
+   *
+   * @param enabled whether this process may follow them; of all that may, one does for each shard
+   * @param slot the replication slot on each shard, 1 to 40 lower-case letters, digits and
+   *     underscores; all processes that follow the same changes name the same
+   * @param publication the publication on each shard, named likewise
+   * @param tables which tables are followed, and who sees to the publication
+   * @param interval how often it is made sure that nothing is outstanding; at least 10 ms
+   * @param timeout how long a server may be silent, or a consumer fail, before the stream is taken
+   *     up anew; at least 1 s and 4 intervals
+   * @param retain how many bytes of log may wait to be told, at least 16 MiB; beyond, the stream
+   *     gives its place up and starts anew
+   * @param rows of a transaction with more rows than this only the tables are told; at least 1
+   */
+  public record Changes(
+      boolean enabled,
+      String slot,
+      String publication,
+      ChangedTables tables,
+      Duration interval,
+      Duration timeout,
+      long retain,
+      int rows) {
+    private static final long LEAST_RETAINED = 16L << 20;
+
+    /** Checks each value. */
+    public Changes {
+      named("changes.slot", slot);
+      named("changes.publication", publication);
+      Objects.requireNonNull(tables, "tables");
+      atLeast("changes.interval", interval, Duration.ofMillis(10));
+      atLeast("changes.timeout", timeout, Duration.ofSeconds(1));
+      // A server that is asked for a sign of life gets it with the next one of ours.
+      atLeast("changes.timeout", timeout, interval.multipliedBy(4));
+      between("changes.retain", retain, LEAST_RETAINED, Long.MAX_VALUE);
+      between("changes.rows", rows, 1, 1_000_000);
+    }
+
+    private static void named(String setting, String name) {
+      // What a slot's name may have, and room for the suffix of the one that is being made.
+      if (!name.matches("[a-z0-9_]{1,40}")) {
+        throw new IllegalArgumentException(
+            setting
+                + " must be 1 to 40 lower-case letters, digits or underscores, not '"
+                + name
+                + "'");
+      }
+    }
+
+    /** Not followed; were they, the map's tables, with a mark each second. */
+    public static Changes off() {
+      return new Changes(
+          false,
+          "waymark",
+          "waymark",
+          ChangedTables.MAP,
+          Duration.ofSeconds(1),
+          Duration.ofSeconds(10),
+          1L << 30,
+          10_000);
+    }
+
+    /** Followed, with the defaults for the rest. */
+    public static Changes on() {
+      Changes off = off();
+      return new Changes(
+          true,
+          off.slot,
+          off.publication,
+          off.tables,
+          off.interval,
+          off.timeout,
+          off.retain,
+          off.rows);
+    }
+  }
+
+  /** Which tables a change stream follows, and who sees to the publication. */
+  public enum ChangedTables {
+    /** The tables of the shard map: the stream makes the publication and adds what is missing. */
+    MAP,
+    /** Every table there is and will be: the stream makes the publication, as a superuser. */
+    ALL,
+    /** Those of a publication that is there already, and that the stream leaves as it is. */
+    GIVEN
   }
 
   private static void atLeast(String setting, Duration value, Duration least) {

@@ -58,6 +58,15 @@ class ConfigReaderTest {
         trustStore: trust.p12
         timeout: 100ms
         namespace: shop
+      changes:
+        enabled: true
+        slot: shop_cache
+        publication: shop
+        tables: given
+        interval: 5s
+        timeout: 1m
+        retain: 64_000_000
+        rows: 100
       """;
 
   @Test
@@ -107,6 +116,17 @@ class ConfigReaderTest {
                 Optional.of(Path.of("trust.p12")),
                 Duration.ofMillis(100),
                 "shop"));
+    assertThat(config.changes())
+        .isEqualTo(
+            new WaymarkConfig.Changes(
+                true,
+                "shop_cache",
+                "shop",
+                WaymarkConfig.ChangedTables.GIVEN,
+                Duration.ofSeconds(5),
+                Duration.ofMinutes(1),
+                64_000_000,
+                100));
   }
 
   @Test
@@ -116,6 +136,37 @@ class ConfigReaderTest {
 
     assertThat(config.withTokens(plain.tokens())).isEqualTo(plain);
     assertThat(config.tokens()).hasToString("SessionTokenFormat[unsigned]");
+  }
+
+  @Test
+  void changesThatCannotBeFollowedSoAreRefusedAtTheirSettings() {
+    assertThat(
+            problems(
+                LEAST
+                    + """
+                    changes:
+                      enabled: yes
+                      slot: "My-Slot"
+                      tables: some
+                      interval: 5ms
+                      timeout: 500ms
+                      retain: 1000
+                      rows: 0
+                    """,
+                Map.of()))
+        .containsExactly(
+            "10:12: changes.enabled must be true or false, not 'yes'",
+            "11:9: changes.slot must be 1 to 40 lower-case letters, digits or underscores, not"
+                + " 'My-Slot'",
+            "12:11: changes.tables must be map, all or given, not 'some'",
+            "13:13: changes.interval must be at least 10 ms, not 5 ms",
+            "14:12: changes.timeout must be at least 1000 ms, not 500 ms",
+            "15:11: changes.retain must be at least 16777216, not 1000",
+            "16:9: changes.rows must be at least 1 and at most 1000000, not 0");
+    assertThat(problems(LEAST + "changes: {interval: 1m, timeout: 2m}", Map.of()))
+        .containsExactly("9:21: changes.timeout must be at least 240000 ms, not 120000 ms");
+    assertThat(parse(LEAST + "changes: {interval: 1m, timeout: 4m}", Map.of()).changes().interval())
+        .isEqualTo(Duration.ofMinutes(1));
   }
 
   @Test
@@ -232,7 +283,8 @@ class ConfigReaderTest {
             "27:42: unknown setting redis.foo; the settings here are url, user, password, trustStore,"
                 + " timeout, namespace",
             "28:1: unknown setting cache; the settings here are version, tables, shards, ranges,"
-                + " credentials, pool, calls, reads, hedging, lag, monitor, session, errors, redis");
+                + " credentials, pool, calls, reads, hedging, lag, monitor, session, errors, redis,"
+                + " changes");
   }
 
   @Test

@@ -41,7 +41,8 @@ class SettingsDocumentsTest {
           Map.entry(ConfigSection.HEDGING, new Place("properties/hedging", "hedging.")),
           Map.entry(ConfigSection.LAG, new Place("properties/lag", "lag.")),
           Map.entry(ConfigSection.ERRORS, new Place("properties/errors", "errors.")),
-          Map.entry(ConfigSection.REDIS, new Place("properties/redis", "redis.")));
+          Map.entry(ConfigSection.REDIS, new Place("properties/redis", "redis.")),
+          Map.entry(ConfigSection.CHANGES, new Place("properties/changes", "changes.")));
 
   private record Place(String inSchema, String onPage) {}
 
@@ -106,7 +107,8 @@ class SettingsDocumentsTest {
             ConfigSection.MONITOR,
             ConfigSection.SESSION,
             ConfigSection.ERRORS,
-            ConfigSection.REDIS)) {
+            ConfigSection.REDIS,
+            ConfigSection.CHANGES)) {
       String name = place(section).onPage();
       written.append(name, 0, name.length() - 1).append(":\n");
       properties(at(place(section).inSchema()))
@@ -152,6 +154,7 @@ class SettingsDocumentsTest {
             "session",
             "errors",
             "redis",
+            "changes",
             "shards.*.nodes")
         .forEach(settings::remove);
     Map<String, String[]> rows = new LinkedHashMap<>();

@@ -48,6 +48,18 @@ class WaymarkConfigTest {
     assertThat(config.tokens()).hasToString("SessionTokenFormat[unsigned]");
     assertThat(config.keys()).isEqualTo(KeyRendering.FINGERPRINT);
     assertThat(config.redis()).isEmpty();
+    assertThat(config.changes())
+        .isEqualTo(
+            new WaymarkConfig.Changes(
+                false,
+                "waymark",
+                "waymark",
+                WaymarkConfig.ChangedTables.MAP,
+                SECOND,
+                Duration.ofSeconds(10),
+                1L << 30,
+                10_000));
+    assertThat(WaymarkConfig.Changes.on().enabled()).isTrue();
     assertThat(WaymarkConfig.Redis.at("redis://cache:6379"))
         .isEqualTo(
             new WaymarkConfig.Redis(

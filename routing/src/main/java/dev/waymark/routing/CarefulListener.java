@@ -3,6 +3,7 @@ package dev.waymark.routing;
 import dev.waymark.Outcome;
 import dev.waymark.Route;
 import dev.waymark.RoutingListener;
+import dev.waymark.ShardChange;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -86,5 +87,20 @@ final class CarefulListener implements RoutingListener {
   public void primaryChanged(
       String shard, @Nullable String before, String after, long nanosWithout) {
     tell(() -> listener.primaryChanged(shard, before, after, nanosWithout));
+  }
+
+  @Override
+  public void streamChanged(StreamChange change) {
+    tell(() -> listener.streamChanged(change));
+  }
+
+  @Override
+  public void streamStartedAnew(String shard, ShardChange.StartedAnew.Cause cause) {
+    tell(() -> listener.streamStartedAnew(shard, cause));
+  }
+
+  @Override
+  public void streamReached(String shard, long nanos, long heldBytes) {
+    tell(() -> listener.streamReached(shard, nanos, heldBytes));
   }
 }

@@ -5,6 +5,7 @@ import dev.waymark.Outcome;
 import dev.waymark.Role;
 import dev.waymark.Route;
 import dev.waymark.RoutingListener;
+import dev.waymark.ShardChange;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -15,6 +16,7 @@ import java.util.Locale;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +41,9 @@ public final class RoutingMetrics implements RoutingListener {
   private final ConcurrentMap<Route, Timer> reads = new ConcurrentHashMap<>();
 
   private final ConcurrentMap<String, Timer> writes = new ConcurrentHashMap<>();
+
+  /** How much log each shard's server keeps for the stream, where this process follows it. */
+  private final ConcurrentMap<String, AtomicLong> heldBytes = new ConcurrentHashMap<>();
 
   /** Counts into a registry from now on. */
   public RoutingMetrics(MeterRegistry registry) {
@@ -170,6 +175,39 @@ public final class RoutingMetrics implements RoutingListener {
           .timer("waymark.failovers", "shard", shard)
           .record(nanosWithout, TimeUnit.NANOSECONDS);
     }
+  }
+
+  @Override
+  public void streamChanged(StreamChange change) {
+    count("waymark.changes.states", "shard", change.shard(), "state", lower(change.after()));
+    if (change.after() != StreamState.FOLLOWING) {
+      // Whoever follows it knows; an old figure would look like a new one.
+      heldBytes(change.shard()).set(0);
+    }
+  }
+
+  @Override
+  public void streamStartedAnew(String shard, ShardChange.StartedAnew.Cause cause) {
+    count("waymark.changes.started.anew", "shard", shard, "cause", lower(cause));
+  }
+
+  @Override
+  public void streamReached(String shard, long nanos, long heldBytes) {
+    registry.timer("waymark.changes.reached", "shard", shard).record(nanos, TimeUnit.NANOSECONDS);
+    heldBytes(shard).set(heldBytes);
+  }
+
+  private AtomicLong heldBytes(String shard) {
+    return heldBytes.computeIfAbsent(
+        shard,
+        name -> {
+          AtomicLong bytes = new AtomicLong();
+          Gauge.builder("waymark.changes.held.bytes", bytes, AtomicLong::get)
+              .tags("shard", name)
+              .strongReference(true)
+              .register(registry);
+          return bytes;
+        });
   }
 
   private void count(String name, String... tags) {

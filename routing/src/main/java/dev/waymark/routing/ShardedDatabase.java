@@ -1,5 +1,6 @@
 package dev.waymark.routing;
 
+import dev.waymark.ChangeConsumer;
 import dev.waymark.ConfigurationException;
 import dev.waymark.ConfigurationException.Problem;
 import dev.waymark.Consistency;
@@ -24,6 +25,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -65,13 +67,17 @@ public final class ShardedDatabase implements AutoCloseable {
   private final ScheduledExecutorService timer;
   private final Unavailability unavailability;
   private final KeyAllocator keys;
+  private final RoutingListener listener;
+
+  /** Those that were opened; closing one again does nothing. */
+  private final List<ChangeStream> changeStreams = new CopyOnWriteArrayList<>();
 
   private ShardedDatabase(WaymarkConfig config, RoutingListener given, LongSupplier nanoClock) {
     this.config = config;
     this.map = config.map();
     this.nanoClock = nanoClock;
     this.usual = config.calls().consistency();
-    RoutingListener listener = CarefulListener.around(given);
+    this.listener = CarefulListener.around(given);
     ConcurrentMap<Long, String> systems = new ConcurrentHashMap<>();
     this.shards =
         map.shards().stream()
@@ -533,6 +539,28 @@ public final class ShardedDatabase implements AutoCloseable {
     return new ShardSchema(this);
   }
 
+  /**
+   * Follows what is committed on every shard, by this library or past it, from now until the stream
+   * or this database is closed. Returns at once, and always: with {@code changes.enabled} off, or
+   * where a server will not be followed, the stream's state says so.
+   *
+   * @param consumer what takes the changes over
+   */
+  public ChangeStream changes(ChangeConsumer consumer) {
+    ChangeStream stream = new ChangeStream(shards, config, consumer, listener, nanoClock);
+    changeStreams.add(stream);
+    return stream;
+  }
+
+  /**
+   * What an operator runs once on each shard's primary who makes the publication for {@link
+   * #changes} and sets {@code changes.tables} to {@code given}.
+   */
+  public List<String> changesSql() {
+    WaymarkConfig.Changes changes = config.changes();
+    return new Publication(changes.publication(), changes.tables(), map).sql();
+  }
+
   List<LiveShard> shards() {
     return shards;
   }
@@ -546,6 +574,7 @@ public final class ShardedDatabase implements AutoCloseable {
     // The pools wait for their threads, and would not if this one came interrupted.
     boolean interrupted = Thread.interrupted();
     try {
+      changeStreams.forEach(ChangeStream::close);
       watchdog.close();
       timer.shutdownNow();
       shards.forEach(LiveShard::close);

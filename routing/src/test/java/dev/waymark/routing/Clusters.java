@@ -69,7 +69,8 @@ final class Clusters {
         config.monitor(),
         config.tokens(),
         config.keys(),
-        config.redis());
+        config.redis(),
+        config.changes());
   }
 
   /** Creates the users table on every shard, and what Waymark adds. */

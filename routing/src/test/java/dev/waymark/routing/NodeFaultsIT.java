@@ -301,7 +301,8 @@ class NodeFaultsIT {
             config.monitor(),
             config.tokens(),
             config.keys(),
-            config.redis());
+            config.redis(),
+            config.changes());
 
     assertThatThrownBy(() -> ShardedDatabase.open(wrong))
         .isInstanceOf(ConfigurationException.class)

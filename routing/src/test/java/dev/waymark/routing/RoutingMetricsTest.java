@@ -9,7 +9,10 @@ import dev.waymark.Route;
 import dev.waymark.Route.Reason;
 import dev.waymark.RoutingListener;
 import dev.waymark.RoutingListener.Freshness;
+import dev.waymark.RoutingListener.StreamChange;
+import dev.waymark.RoutingListener.StreamState;
 import dev.waymark.RoutingListener.Wait;
+import dev.waymark.ShardChange.StartedAnew.Cause;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.util.List;
@@ -50,6 +53,32 @@ class RoutingMetricsTest {
         .isEqualTo(1);
     // The first primary that is seen is no failover.
     assertThat(registry.get("waymark.failovers").timer().count()).isEqualTo(1);
+  }
+
+  @Test
+  void changeStreamsAreCountedAndHoldNoLogOnceAnotherProcessFollows() {
+    metrics.streamChanged(
+        new StreamChange("shard-1", StreamState.CONNECTING, StreamState.FOLLOWING, null));
+    metrics.streamStartedAnew("shard-1", Cause.PROMOTION);
+    metrics.streamReached("shard-1", 3_000_000, 4_096);
+
+    assertThat(registry.get("waymark.changes.states").tag("state", "following").counter().count())
+        .isEqualTo(1);
+    assertThat(
+            registry
+                .get("waymark.changes.started.anew")
+                .tag("cause", "promotion")
+                .counter()
+                .count())
+        .isEqualTo(1);
+    assertThat(registry.get("waymark.changes.reached").timer().totalTime(TimeUnit.MILLISECONDS))
+        .isEqualTo(3);
+    assertThat(registry.get("waymark.changes.held.bytes").gauge().value()).isEqualTo(4_096);
+
+    metrics.streamChanged(
+        new StreamChange("shard-1", StreamState.FOLLOWING, StreamState.STANDING_BY, null));
+
+    assertThat(registry.get("waymark.changes.held.bytes").gauge().value()).isZero();
   }
 
   @Test
