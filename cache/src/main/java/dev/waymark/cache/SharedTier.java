@@ -161,8 +161,10 @@ interface SharedTier extends AutoCloseable {
    * A transaction.
    *
    * @param transactionId PostgreSQL's 64-bit id, unsigned
+   * @param begun a log position from when the id was given out; null if that is not known. Tells on
+   *     which timeline: after a promotion ids are given out again
    */
-  record Writer(String shard, long transactionId) {}
+  record Writer(String shard, long transactionId, @Nullable LogPosition begun) {}
 
   /** What changes a key. */
   sealed interface Change {

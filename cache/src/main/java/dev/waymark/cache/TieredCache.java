@@ -6,6 +6,7 @@ import dev.waymark.KeyRendering;
 import dev.waymark.LogPosition;
 import dev.waymark.Outcome;
 import dev.waymark.PositionedRead;
+import dev.waymark.ReadMark;
 import dev.waymark.Role;
 import dev.waymark.Route;
 import dev.waymark.SessionToken;
@@ -73,7 +74,7 @@ public final class TieredCache<K, V> {
   private final PendingWrites.WithoutRedis withoutRedis;
   private final @Nullable Loader<K, V> primaryLoader;
   private final @Nullable Horizons horizons;
-  private final Consumer<LogPosition> sessionRead;
+  private final @Nullable Consumer<SessionToken> sessionSaw;
   private final Time time;
 
   /** Losses of Redis' state that this process is mending, so that not every reader does. */
@@ -117,7 +118,7 @@ public final class TieredCache<K, V> {
     this.withoutRedis = builder.withoutRedis;
     this.primaryLoader = builder.primaryLoader;
     this.horizons = builder.horizons;
-    this.sessionRead = builder.sessionRead;
+    this.sessionSaw = builder.sessionSaw;
     this.l1StalenessBound = builder.redis == null ? null : builder.l1StalenessBound;
     this.time = builder.time;
   }
@@ -145,7 +146,7 @@ public final class TieredCache<K, V> {
     LocalTier.Entry<V> entry = local.get(key, hash, session);
     if (entry != null) {
       l1Hits.increment();
-      shown(entry.position(), session);
+      shown(entry.position(), entry.mark(), session);
       return entry.value();
     }
     return miss(key, hash, session).value();
@@ -158,7 +159,7 @@ public final class TieredCache<K, V> {
     LocalTier.Entry<V> entry = local.get(key, hash, session);
     if (entry != null) {
       l1Hits.increment();
-      shown(entry.position(), session);
+      shown(entry.position(), entry.mark(), session);
       return fromL1(entry);
     }
     return miss(key, hash, session);
@@ -168,10 +169,23 @@ public final class TieredCache<K, V> {
     return new CacheAnswer<>(entry.value(), CacheAnswer.Tier.L1, entry.position(), null);
   }
 
-  /** The session has now seen a value: what it reads elsewhere must not be older. */
-  private void shown(@Nullable LogPosition position, SessionToken session) {
-    if (position != null && !session.reaches(position)) {
-      sessionRead.accept(position);
+  /**
+   * The session has now seen a value: what it reads elsewhere must not be older.
+   *
+   * @param position of a value that Redis vouches for: whatever it shows of its row was committed
+   *     by then. Of any other it is only known to be as new
+   * @param mark the server that any other value came from
+   */
+  private void shown(
+      @Nullable LogPosition position, @Nullable ReadMark mark, SessionToken session) {
+    if (sessionSaw == null) {
+      return;
+    }
+    if (mark != null) {
+      // Each time: the session may have been there before, and earlier.
+      sessionSaw.accept(SessionToken.empty().readFrom(mark));
+    } else if (position != null && !session.reaches(position)) {
+      sessionSaw.accept(SessionToken.empty().readUpTo(position));
     }
   }
 
@@ -274,26 +288,23 @@ public final class TieredCache<K, V> {
       SingleFlight.Flight<V> flight =
           flights.enter(key, local.stamp(hash), local.seen(), time.nanos());
       if (flight.isLedByThisThread()) {
-        CacheAnswer<V> answer = lead(key, hash, session, flight);
-        shown(answer.position(), session);
-        return answer;
+        return lead(key, hash, session, flight);
       }
-      CacheAnswer<V> shared = flight.join();
+      SingleFlight.Landed<V> landed = flight.join();
+      CacheAnswer<V> shared = landed.answer();
       if (mayShare(flight, shared, session)) {
         switch (shared.tier()) {
           case L1 -> l1Hits.increment();
           case L2 -> l2Hits.increment();
           case DATABASE -> misses.increment();
         }
-        shown(shared.position(), session);
+        shown(shared.position(), landed.mark(), session);
         return shared;
       }
     }
     SingleFlight.Flight<V> alone =
         SingleFlight.alone(local.stamp(hash), local.seen(), time.nanos());
-    CacheAnswer<V> answer = fetch(key, hash, session, alone);
-    shown(answer.position(), session);
-    return answer;
+    return fetch(key, hash, session, alone);
   }
 
   /**
@@ -334,10 +345,11 @@ public final class TieredCache<K, V> {
       if (entry != null) {
         l1Hits.increment();
         answer = fromL1(entry);
+        shown(entry.position(), entry.mark(), session);
+        flight.land(answer, entry.mark());
       } else {
         answer = fetch(key, hash, session, flight);
       }
-      flight.land(answer);
       return answer;
     } catch (RuntimeException | Error failure) {
       flight.crash(failure);
@@ -361,7 +373,11 @@ public final class TieredCache<K, V> {
         if (stored != null && shows(stored.position(), session)) {
           l2Hits.increment();
           keepLocally(key, stored.value(), stored.position(), flight, hit.remaining());
-          return new CacheAnswer<>(stored.value(), CacheAnswer.Tier.L2, stored.position(), null);
+          CacheAnswer<V> answer =
+              new CacheAnswer<>(stored.value(), CacheAnswer.Tier.L2, stored.position(), null);
+          flight.land(answer, null);
+          shown(stored.position(), null, session);
+          return answer;
         }
         found = redis.read(address, leaseToken, SharedTier.Asking.REFRESH);
       } else if (found instanceof SharedTier.Lookup.Awaited awaited
@@ -400,6 +416,7 @@ public final class TieredCache<K, V> {
         // Another process' load is under way: its value is the one that Redis vouches for.
         unshared.increment();
       }
+      flight.land(answer(loaded), loaded.mark());
       return answer(loaded);
     }
 
@@ -416,15 +433,16 @@ public final class TieredCache<K, V> {
     boolean mayBeOld = onPrimary != null && loaded.route().role() == Role.REPLICA;
     if (!mayBeOld) {
       // Those who wait get it now, not after Redis has been told.
-      flight.land(answer(loaded));
+      flight.land(answer(loaded), loaded.mark());
     }
     SharedTier.Fill fill = fill(key, address, leaseToken, loaded, flight);
     if (mayBeOld && onPrimary != null && !(fill instanceof SharedTier.Fill.Stored)) {
       // The replica may lack a change that somebody has already seen.
       loaded = load(onPrimary, key);
-      flight.land(answer(loaded));
+      flight.land(answer(loaded), loaded.mark());
       fill = fill(key, address, leaseToken, loaded, flight);
     }
+    flight.land(answer(loaded), loaded.mark());
     if (!(fill instanceof SharedTier.Fill.Stored) && !lifeOf(loaded.value()).isZero()) {
       unshared.increment();
     }
@@ -532,6 +550,7 @@ public final class TieredCache<K, V> {
             position,
             flight.stamp(),
             time.nanos() + shorter(atMost, l1TimeToLive).toNanos(),
+            null,
             fenced ? null : shownBy(position)));
   }
 
@@ -549,6 +568,7 @@ public final class TieredCache<K, V> {
             loaded.position(),
             flight.stamp(),
             flight.beganAtNanos() + life.toNanos(),
+            loaded.mark(),
             loaded.route().role() == Role.PRIMARY ? flight.seen() : shownBy(loaded.position())));
   }
 
@@ -639,7 +659,7 @@ public final class TieredCache<K, V> {
     private PendingWrites.WithoutRedis withoutRedis = PendingWrites.WithoutRedis.COMMIT_AND_OWE;
     private @Nullable Loader<K, V> primaryLoader;
     private @Nullable Horizons horizons;
-    private Consumer<LogPosition> sessionRead = position -> {};
+    private @Nullable Consumer<SessionToken> sessionSaw;
     private Time time = Time.system();
 
     private Builder(String name, Loader<K, V> loader) {
@@ -772,11 +792,11 @@ public final class TieredCache<K, V> {
     }
 
     /**
-     * Told the position of each value that is newer than what the caller's session is known to have
-     * seen, so that the session's reads elsewhere do not go back behind it.
+     * Told what a session was shown where it goes beyond what is known of the session, so that its
+     * reads elsewhere do not go back behind that: {@code shown -> database.currentSession().join(shown)} with the routing module.
      */
-    public Builder<K, V> sessionRead(Consumer<LogPosition> sessionRead) {
-      this.sessionRead = Objects.requireNonNull(sessionRead, "sessionRead");
+    public Builder<K, V> sessionSaw(Consumer<SessionToken> sessionSaw) {
+      this.sessionSaw = Objects.requireNonNull(sessionSaw, "sessionSaw");
       return this;
     }
 
