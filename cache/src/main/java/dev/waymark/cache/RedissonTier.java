@@ -200,6 +200,28 @@ final class RedissonTier implements SharedTier {
   @Override
   public Fill fill(
       CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+    return filled(await(sendFill(key, leaseToken, value, timeToLive, label)));
+  }
+
+  @Override
+  public CompletableFuture<Fill> fillLater(
+      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+    CompletableFuture<Fill> later = new CompletableFuture<>();
+    CompletableFuture<List<?>> sent = sendFill(key, leaseToken, value, timeToLive, label);
+    var unused =
+        sent.whenComplete(
+            (answer, failure) -> {
+              if (failure == null) {
+                later.complete(filled(answer));
+              } else {
+                later.completeExceptionally(failed(failure));
+              }
+            });
+    return later;
+  }
+
+  private CompletableFuture<List<?>> sendFill(
+      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
     Names names = names(key);
     List<Object> arguments = new ArrayList<>(9);
     arguments.add(leaseToken);
@@ -223,13 +245,14 @@ final class RedissonTier implements SharedTier {
       arguments.add("");
       arguments.add("");
     }
-    List<?> answer =
-        await(
-            this.<List<?>>call(
-                scripts.fill,
-                RScript.ReturnType.LIST,
-                List.of(names.value(key), names.lease(key), names.state(), names.stream()),
-                arguments.toArray()));
+    return call(
+        scripts.fill,
+        RScript.ReturnType.LIST,
+        List.of(names.value(key), names.lease(key), names.state(), names.stream()),
+        arguments.toArray());
+  }
+
+  private static Fill filled(List<?> answer) {
     return switch (integer(answer.get(0))) {
       case 1 -> new Fill.Stored();
       case 2 -> new Fill.Refused(Refusal.LEASE_LOST);

@@ -74,6 +74,7 @@ public final class TieredCache<K, V> {
   private final PendingWrites.WithoutRedis withoutRedis;
   private final @Nullable Loader<K, V> primaryLoader;
   private final @Nullable Horizons horizons;
+  private final @Nullable Sweeper sweeper;
   private final @Nullable Consumer<SessionToken> sessionSaw;
   private final Time time;
 
@@ -118,6 +119,7 @@ public final class TieredCache<K, V> {
     this.withoutRedis = builder.withoutRedis;
     this.primaryLoader = builder.primaryLoader;
     this.horizons = builder.horizons;
+    this.sweeper = horizons == null ? null : new Sweeper(name, redis, horizons);
     this.sessionSaw = builder.sessionSaw;
     this.l1StalenessBound = builder.redis == null ? null : builder.l1StalenessBound;
     this.time = builder.time;
@@ -435,54 +437,113 @@ public final class TieredCache<K, V> {
       // Those who wait get it now, not after Redis has been told.
       flight.land(answer(loaded), loaded.mark());
     }
-    SharedTier.Fill fill = fill(key, address, leaseToken, loaded, flight);
-    if (mayBeOld && onPrimary != null && !(fill instanceof SharedTier.Fill.Stored)) {
+    Offer<K, V> offer = new Offer<>(key, address, leaseToken, loaded, flight);
+    if (!mayBeOld) {
+      fillLater(offer);
+    } else if (!(fill(offer) instanceof SharedTier.Fill.Stored)) {
       // The replica may lack a change that somebody has already seen.
-      loaded = load(onPrimary, key);
-      flight.land(answer(loaded), loaded.mark());
-      fill = fill(key, address, leaseToken, loaded, flight);
+      loaded = load(Objects.requireNonNull(onPrimary), key);
+      fillLater(new Offer<>(key, address, leaseToken, loaded, flight));
     }
     flight.land(answer(loaded), loaded.mark());
-    if (!(fill instanceof SharedTier.Fill.Stored) && !lifeOf(loaded.value()).isZero()) {
-      unshared.increment();
-    }
     return answer(loaded);
   }
 
-  /** Offers a value to Redis, and keeps here what it has taken. */
-  private SharedTier.Fill fill(
+  /** What the holder of a lease has loaded. */
+  private record Offer<K, V>(
       K key,
       CacheKey address,
       String leaseToken,
       PositionedRead<@Nullable V> loaded,
       SingleFlight.Flight<V> flight) {
-    Duration life = lifeOf(loaded.value());
-    byte[] bytes = life.isZero() ? null : encode(loaded.value(), loaded.position());
-    boolean isLast = primaryLoader == null || loaded.route().role() == Role.PRIMARY;
+
+    ReadLabel label(PendingWrites.WithoutRedis mode) {
+      return mode == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
+          ? new ReadLabel.Unfenced(loaded.route().shard())
+          : ReadLabel.of(loaded);
+    }
+  }
+
+  /** Offers a value to Redis; nobody waits for the verdict. */
+  private void fillLater(Offer<K, V> offer) {
+    Duration life = lifeOf(offer.loaded.value());
+    byte[] bytes = bytesOf(offer, life);
     if (bytes == null) {
-      if (isLast) {
-        redis.release(address, leaseToken);
-      }
+      redis.release(offer.address, offer.leaseToken);
+      return;
+    }
+    ReadLabel label = offer.label(withoutRedis);
+    redis.fillLater(
+        offer.address,
+        offer.leaseToken,
+        bytes,
+        life,
+        label,
+        fill -> {
+          if (fill instanceof SharedTier.Fill.Unrecovered lost) {
+            redis
+                .upkeep()
+                .after(Duration.ZERO, () -> judged(offer, mendAndFill(offer, bytes, life, lost)));
+          } else {
+            judged(offer, fill);
+          }
+        });
+  }
+
+  /** Offers a value to Redis and waits for the verdict; the lease stands if it is refused. */
+  private SharedTier.Fill fill(Offer<K, V> offer) {
+    Duration life = lifeOf(offer.loaded.value());
+    byte[] bytes = bytesOf(offer, life);
+    if (bytes == null) {
       return new SharedTier.Fill.Refused(SharedTier.Refusal.LEASE_LOST);
     }
-    ReadLabel label =
-        withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
-            ? new ReadLabel.Unfenced(loaded.route().shard())
-            : ReadLabel.of(loaded);
-    SharedTier.Fill fill = redis.fill(address, leaseToken, bytes, life, label);
-    if (fill instanceof SharedTier.Fill.Unrecovered lost
-        && mend(address, lost.epoch(), label.shard())) {
-      // Accepted if nobody else got a transaction id in the meantime: an idle database is filled
-      // by the first reader.
-      fill = redis.fill(address, leaseToken, bytes, life, label);
+    SharedTier.Fill fill =
+        redis.fill(offer.address, offer.leaseToken, bytes, life, offer.label(withoutRedis));
+    if (fill instanceof SharedTier.Fill.Unrecovered lost) {
+      fill = mendAndFill(offer, bytes, life, lost);
     }
     if (fill instanceof SharedTier.Fill.Stored) {
-      keepLocally(key, loaded.value(), loaded.position(), flight, life);
-    } else if (isLast
-        && (label instanceof ReadLabel.Replica || fill instanceof SharedTier.Fill.Unrecovered)) {
-      redis.release(address, leaseToken);
+      judged(offer, fill);
     }
     return fill;
+  }
+
+  private byte @Nullable [] bytesOf(Offer<K, V> offer, Duration life) {
+    return life.isZero() ? null : encode(offer.loaded.value(), offer.loaded.position());
+  }
+
+  /**
+   * Accepted if nobody else got a transaction id in the meantime: an idle database's first reader
+   * fills.
+   */
+  private SharedTier.Fill mendAndFill(
+      Offer<K, V> offer, byte[] bytes, Duration life, SharedTier.Fill.Unrecovered lost) {
+    return mend(offer.address, lost.epoch(), offer.loaded.route().shard())
+        ? redis.fill(offer.address, offer.leaseToken, bytes, life, offer.label(withoutRedis))
+        : lost;
+  }
+
+  /** The last word on an offer: what Redis has taken is kept here as well. */
+  private void judged(Offer<K, V> offer, SharedTier.Fill fill) {
+    PositionedRead<@Nullable V> loaded = offer.loaded;
+    if (fill instanceof SharedTier.Fill.Stored) {
+      keepLocally(
+          offer.key, loaded.value(), loaded.position(), offer.flight, lifeOf(loaded.value()));
+      return;
+    }
+    unshared.increment();
+    boolean fromReplica = offer.label(withoutRedis) instanceof ReadLabel.Replica;
+    if (fromReplica || fill instanceof SharedTier.Fill.Unrecovered) {
+      // Refused otherwise, it is used up. Not on this thread, which may be Redis' client's own.
+      redis.upkeep().after(Duration.ZERO, () -> redis.release(offer.address, offer.leaseToken));
+    }
+    if (fromReplica
+        && sweeper != null
+        && fill instanceof SharedTier.Fill.Refused refused
+        && (refused.why() == SharedTier.Refusal.IN_DOUBT
+            || refused.why() == SharedTier.Refusal.NOT_NEW_ENOUGH)) {
+      sweeper.mayBeDue(loaded.route().shard(), offer.address);
+    }
   }
 
   /** Tells a bucket that has lost its state where the writers of a shard begin again. */

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -250,6 +251,12 @@ final class FakeRedis {
         store(bucket, key, value, timeToLive);
         return new Fill.Stored();
       }
+    }
+
+    @Override
+    public CompletableFuture<Fill> fillLater(
+        CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+      return CompletableFuture.completedFuture(fill(key, leaseToken, value, timeToLive, label));
     }
 
     private @Nullable Fill refuses(

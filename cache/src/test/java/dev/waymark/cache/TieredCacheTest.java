@@ -1059,6 +1059,25 @@ class TieredCacheTest {
   }
 
   @Test
+  void writerThatDiedIsSweptOutSoThatReplicasMayFillAgain() {
+    Process one = new Process();
+    one.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    write.beforeCommit();
+    database.rows.put(7L, "new");
+    write.end();
+    database.role = Role.REPLICA;
+    database.position = Rows.at(300);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(one.background.tasks).hasSize(1);
+    one.background.runNext();
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
   void sessionIsToldWhatItHasReadUnlessItKnows() {
     List<SessionToken> told = new ArrayList<>();
     Process one = new Process();
