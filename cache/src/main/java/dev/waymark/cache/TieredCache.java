@@ -854,7 +854,8 @@ public final class TieredCache<K, V> {
 
     /**
      * Told what a session was shown where it goes beyond what is known of the session, so that its
-     * reads elsewhere do not go back behind that: {@code shown -> database.currentSession().join(shown)} with the routing module.
+     * reads elsewhere do not go back behind that: {@code shown ->
+     * database.currentSession().join(shown)} with the routing module.
      */
     public Builder<K, V> sessionSaw(Consumer<SessionToken> sessionSaw) {
       this.sessionSaw = Objects.requireNonNull(sessionSaw, "sessionSaw");
