@@ -1,6 +1,7 @@
 package dev.waymark;
 
 import java.sql.Connection;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One open transaction on the primary of one shard. Belongs to the thread that runs the work; not
@@ -21,6 +22,15 @@ public interface Transaction {
    * assigns the id if no statement has yet.
    */
   long transactionId();
+
+  /**
+   * A position of the primary's log from when the {@linkplain #transactionId() transaction id} was
+   * asked for; null if it was not, or is not known. Tells the timeline that the id belongs to:
+   * after a promotion ids that the old primary gave out are given out again.
+   */
+  default @Nullable LogPosition transactionIdPosition() {
+    return null;
+  }
 
   /** Adds a hook that is told how the transaction ends. */
   void join(TransactionHook hook);

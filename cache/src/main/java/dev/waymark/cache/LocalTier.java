@@ -3,6 +3,7 @@ package dev.waymark.cache;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.waymark.LogPosition;
+import dev.waymark.ReadMark;
 import dev.waymark.SessionToken;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -47,6 +48,8 @@ final class LocalTier<K, V> {
    *
    * @param stamp the stripe's stamp from before the value was fetched
    * @param expiresAtNanos when it is over in any case
+   * @param mark the server that a value nobody vouches for came from; null if it is not known, or
+   *     the shared tier vouches for the value
    * @param shown null if the shared tier vouches for the value as long as the channel does. Else
    *     nobody does, and it is young enough until it expires; then the positions that it is known
    *     to show
@@ -56,6 +59,7 @@ final class LocalTier<K, V> {
       @Nullable LogPosition position,
       int stamp,
       long expiresAtNanos,
+      @Nullable ReadMark mark,
       @Nullable SessionToken shown) {}
 
   /** That a bucket had heard of everything when a beat was sent. */

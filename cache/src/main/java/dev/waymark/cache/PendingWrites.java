@@ -128,7 +128,7 @@ final class PendingWrites<K, V> implements TransactionHook {
   }
 
   private @Nullable Announcement announce(Transaction transaction) {
-    SharedTier.Writer writer = new SharedTier.Writer(shard, transaction.transactionId());
+    SharedTier.Writer writer = writer(transaction);
     List<SharedTier.Intent> intents =
         redis.announce(addresses(), new SharedTier.Change.Open(writer));
     return intents == null ? null : new Announcement(writer, intents);
@@ -139,8 +139,13 @@ final class PendingWrites<K, V> implements TransactionHook {
    * as well: the horizon of the new epoch is an id given out later than its own.
    */
   private @Nullable Announcement announceEverything(Transaction transaction) {
-    SharedTier.Writer writer = new SharedTier.Writer(shard, transaction.transactionId());
+    SharedTier.Writer writer = writer(transaction);
     return redis.forget(cache) ? new Announcement(writer, List.of()) : null;
+  }
+
+  private SharedTier.Writer writer(Transaction transaction) {
+    long id = transaction.transactionId();
+    return new SharedTier.Writer(shard, id, transaction.transactionIdPosition());
   }
 
   @Override

@@ -9,10 +9,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,6 +51,7 @@ public final class RedisTier implements AutoCloseable {
   private final SharedTier shared;
   private final String name;
   private final Background background;
+  private final Background upkeep;
   private final Time time;
   private final Steps steps;
   private final Map<String, Member> caches = new ConcurrentHashMap<>();
@@ -73,10 +76,23 @@ public final class RedisTier implements AutoCloseable {
   private Duration pause = FIRST_PAUSE;
 
   RedisTier(SharedTier shared, String name, Background background, Time time) {
-    this(shared, name, background, time, Steps.UNWATCHED);
+    this(shared, name, background, background, time, Steps.UNWATCHED);
   }
 
-  RedisTier(SharedTier shared, String name, Background background, Time time, Steps steps) {
+  /**
+   * A tier that is not started yet.
+   *
+   * @param background for what keeps up with Redis, and must not wait for a database
+   * @param upkeep for what asks the database
+   */
+  RedisTier(
+      SharedTier shared,
+      String name,
+      Background background,
+      Background upkeep,
+      Time time,
+      Steps steps) {
+    this.upkeep = upkeep;
     this.shared = shared;
     this.steps = steps;
     this.name = name;
@@ -101,6 +117,7 @@ public final class RedisTier implements AutoCloseable {
             new RedissonTier(settings, scripts),
             settings.url(),
             Background.thread("waymark-cache-redis"),
+            Background.thread("waymark-cache-upkeep"),
             Time.system(),
             steps);
     tier.start(PATIENCE_AT_START);
@@ -110,7 +127,13 @@ public final class RedisTier implements AutoCloseable {
   /** For a cache that has only L1. */
   static RedisTier none() {
     RedisTier tier =
-        new RedisTier(SharedTier.NONE, "none", Background.NONE, Time.system(), Steps.UNWATCHED);
+        new RedisTier(
+            SharedTier.NONE,
+            "none",
+            Background.NONE,
+            Background.NONE,
+            Time.system(),
+            Steps.UNWATCHED);
     tier.available = true;
     return tier;
   }
@@ -136,6 +159,7 @@ public final class RedisTier implements AutoCloseable {
       untold = owed.size();
     }
     background.close();
+    upkeep.close();
     shared.close();
     if (untold > 0) {
       log.warn(
@@ -207,6 +231,43 @@ public final class RedisTier implements AutoCloseable {
       CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
     SharedTier.Fill fill = ask(() -> shared.fill(key, leaseToken, value, timeToLive, label));
     return fill == null ? new SharedTier.Fill.Refused(SharedTier.Refusal.UNAVAILABLE) : fill;
+  }
+
+  /** The same, not waited for. The verdict is told on any thread, which must not be kept. */
+  void fillLater(
+      CacheKey key,
+      String leaseToken,
+      byte[] value,
+      Duration timeToLive,
+      ReadLabel label,
+      Consumer<SharedTier.Fill> verdict) {
+    int outage = outages;
+    if (!available) {
+      verdict.accept(new SharedTier.Fill.Refused(SharedTier.Refusal.UNAVAILABLE));
+      return;
+    }
+    CompletableFuture<SharedTier.Fill> later;
+    try {
+      later = shared.fillLater(key, leaseToken, value, timeToLive, label);
+    } catch (SharedTierException failure) {
+      later = CompletableFuture.failedFuture(failure);
+    }
+    var unused =
+        later.whenComplete(
+            (fill, failure) -> {
+              if (failure instanceof SharedTierException lost) {
+                lost(lost, outage);
+              }
+              verdict.accept(
+                  failure == null
+                      ? fill
+                      : new SharedTier.Fill.Refused(SharedTier.Refusal.UNAVAILABLE));
+            });
+  }
+
+  /** Where work goes that asks the database and that nobody waits for. */
+  Background upkeep() {
+    return upkeep;
   }
 
   void release(CacheKey key, String leaseToken) {

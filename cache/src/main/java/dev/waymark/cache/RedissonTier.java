@@ -200,6 +200,28 @@ final class RedissonTier implements SharedTier {
   @Override
   public Fill fill(
       CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+    return filled(await(sendFill(key, leaseToken, value, timeToLive, label)));
+  }
+
+  @Override
+  public CompletableFuture<Fill> fillLater(
+      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+    CompletableFuture<Fill> later = new CompletableFuture<>();
+    CompletableFuture<List<?>> sent = sendFill(key, leaseToken, value, timeToLive, label);
+    var unused =
+        sent.whenComplete(
+            (answer, failure) -> {
+              if (failure == null) {
+                later.complete(filled(answer));
+              } else {
+                later.completeExceptionally(failed(failure));
+              }
+            });
+    return later;
+  }
+
+  private CompletableFuture<List<?>> sendFill(
+      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
     Names names = names(key);
     List<Object> arguments = new ArrayList<>(9);
     arguments.add(leaseToken);
@@ -223,13 +245,14 @@ final class RedissonTier implements SharedTier {
       arguments.add("");
       arguments.add("");
     }
-    List<?> answer =
-        await(
-            this.<List<?>>call(
-                scripts.fill,
-                RScript.ReturnType.LIST,
-                List.of(names.value(key), names.lease(key), names.state(), names.stream()),
-                arguments.toArray()));
+    return call(
+        scripts.fill,
+        RScript.ReturnType.LIST,
+        List.of(names.value(key), names.lease(key), names.state(), names.stream()),
+        arguments.toArray());
+  }
+
+  private static Fill filled(List<?> answer) {
     return switch (integer(answer.get(0))) {
       case 1 -> new Fill.Stored();
       case 2 -> new Fill.Refused(Refusal.LEASE_LOST);
@@ -251,8 +274,10 @@ final class RedissonTier implements SharedTier {
     String writer = "";
     String shard = "";
     String position = "";
+    String begun = "";
     if (change instanceof Change.Open open) {
       writer = text(open.writer());
+      begun = text(open.writer().begun());
       shard = shard(open.writer().shard());
     } else if (change instanceof Change.Committed committed) {
       shard = shard(committed.shard());
@@ -273,7 +298,8 @@ final class RedissonTier implements SharedTier {
                   writer,
                   INTENT.toMillis(),
                   shard,
-                  position));
+                  position,
+                  begun));
       for (CacheKey key : group) {
         parts.addAll(List.of(names.value(key), names.lease(key), names.intent(key)));
         arguments.add(key.cell());
@@ -311,7 +337,14 @@ final class RedissonTier implements SharedTier {
         epoch = put == null ? epoch : put.intent().place().epoch();
       }
       List<Object> arguments =
-          new ArrayList<>(List.of(text(writer), shard(writer.shard()), text(position), epoch));
+          new ArrayList<>(
+              List.of(
+                  freshEpoch(),
+                  text(writer),
+                  shard(writer.shard()),
+                  text(position),
+                  text(writer.begun()),
+                  epoch));
       for (CacheKey key : group) {
         parts.addAll(List.of(names.value(key), names.lease(key), names.intent(key)));
         Put put = Objects.requireNonNull(each.get(key)).put();
@@ -327,11 +360,13 @@ final class RedissonTier implements SharedTier {
 
   @Override
   public void recover(String cache, int bucket, String epoch, String shard, Horizon horizon) {
+    Names names = new Names(cache, bucket);
     await(
         call(
             scripts.barrier,
             RScript.ReturnType.LONG,
-            List.of(new Names(cache, bucket).state()),
+            List.of(names.state(), names.stream()),
+            freshEpoch(),
             epoch,
             shard(shard),
             Long.toUnsignedString(horizon.transactionId()),
@@ -342,14 +377,16 @@ final class RedissonTier implements SharedTier {
   @Override
   public int sweep(String cache, int bucket, List<Integer> cells, String shard, Horizon horizon) {
     List<Object> arguments =
-        new ArrayList<>(List.of(shard(shard), horizon.snapshot(), text(horizon.position())));
+        new ArrayList<>(
+            List.of(freshEpoch(), shard(shard), horizon.snapshot(), text(horizon.position())));
+    Names names = new Names(cache, bucket);
     arguments.addAll(cells);
     Long left =
         await(
             this.<Long>call(
                 scripts.sweep,
                 RScript.ReturnType.LONG,
-                List.of(new Names(cache, bucket).state()),
+                List.of(names.state(), names.stream()),
                 arguments.toArray()));
     return left.intValue();
   }

@@ -4,6 +4,7 @@ import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,10 @@ interface SharedTier extends AutoCloseable {
 
   /** Stores what the holder of a lease has loaded, if the label proves that it may be kept. */
   Fill fill(CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label);
+
+  /** The same, not waited for; completed with {@link SharedTierException} if there is no answer. */
+  CompletableFuture<Fill> fillLater(
+      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label);
 
   /** Gives a lease back without a fill. */
   void release(CacheKey key, String leaseToken);
@@ -161,8 +166,10 @@ interface SharedTier extends AutoCloseable {
    * A transaction.
    *
    * @param transactionId PostgreSQL's 64-bit id, unsigned
+   * @param begun a log position from when the id was given out; null if that is not known. Tells on
+   *     which timeline: after a promotion ids are given out again
    */
-  record Writer(String shard, long transactionId) {}
+  record Writer(String shard, long transactionId, @Nullable LogPosition begun) {}
 
   /** What changes a key. */
   sealed interface Change {
@@ -234,6 +241,12 @@ interface SharedTier extends AutoCloseable {
         public Fill fill(
             CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
           return new Fill.Refused(Refusal.LEASE_LOST);
+        }
+
+        @Override
+        public CompletableFuture<Fill> fillLater(
+            CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+          return CompletableFuture.completedFuture(fill(key, leaseToken, value, timeToLive, label));
         }
 
         @Override

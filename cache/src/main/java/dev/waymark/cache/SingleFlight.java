@@ -1,11 +1,13 @@
 package dev.waymark.cache;
 
 import dev.waymark.Outcome;
+import dev.waymark.ReadMark;
 import dev.waymark.SessionToken;
 import dev.waymark.WaymarkException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
 
 /** At most one load of a key at a time in this process. Shared between threads. */
 final class SingleFlight<K, V> {
@@ -41,13 +43,20 @@ final class SingleFlight<K, V> {
     flights.remove(key, flight);
   }
 
+  /**
+   * An answer.
+   *
+   * @param mark the server that answered; null if it is not known, or Redis vouches for the answer
+   */
+  record Landed<V>(CacheAnswer<V> answer, @Nullable ReadMark mark) {}
+
   /** One load. The leader must {@link #land} or {@link #crash} it. */
   static final class Flight<V> {
     private final int stamp;
     private final SessionToken seen;
     private final long beganAtNanos;
     private final Thread leader = Thread.currentThread();
-    private final CompletableFuture<CacheAnswer<V>> answer = new CompletableFuture<>();
+    private final CompletableFuture<Landed<V>> answer = new CompletableFuture<>();
 
     private Flight(int stamp, SessionToken seen, long beganAtNanos) {
       this.stamp = stamp;
@@ -72,8 +81,9 @@ final class SingleFlight<K, V> {
       return leader == Thread.currentThread();
     }
 
-    void land(CacheAnswer<V> landed) {
-      answer.complete(landed);
+    /** The first answer counts. */
+    void land(CacheAnswer<V> landed, @Nullable ReadMark mark) {
+      answer.complete(new Landed<>(landed, mark));
     }
 
     void crash(Throwable failure) {
@@ -81,7 +91,7 @@ final class SingleFlight<K, V> {
     }
 
     /** The leader's answer; throws what the leader threw. */
-    CacheAnswer<V> join() {
+    Landed<V> join() {
       try {
         return answer.get();
       } catch (InterruptedException interrupted) {

@@ -6,6 +6,7 @@ import dev.waymark.KeyRendering;
 import dev.waymark.LogPosition;
 import dev.waymark.Outcome;
 import dev.waymark.PositionedRead;
+import dev.waymark.ReadMark;
 import dev.waymark.Role;
 import dev.waymark.Route;
 import dev.waymark.SessionToken;
@@ -73,7 +74,8 @@ public final class TieredCache<K, V> {
   private final PendingWrites.WithoutRedis withoutRedis;
   private final @Nullable Loader<K, V> primaryLoader;
   private final @Nullable Horizons horizons;
-  private final Consumer<LogPosition> sessionRead;
+  private final @Nullable Sweeper sweeper;
+  private final @Nullable Consumer<SessionToken> sessionSaw;
   private final Time time;
 
   /** Losses of Redis' state that this process is mending, so that not every reader does. */
@@ -117,7 +119,8 @@ public final class TieredCache<K, V> {
     this.withoutRedis = builder.withoutRedis;
     this.primaryLoader = builder.primaryLoader;
     this.horizons = builder.horizons;
-    this.sessionRead = builder.sessionRead;
+    this.sweeper = horizons == null ? null : new Sweeper(name, redis, horizons);
+    this.sessionSaw = builder.sessionSaw;
     this.l1StalenessBound = builder.redis == null ? null : builder.l1StalenessBound;
     this.time = builder.time;
   }
@@ -145,7 +148,7 @@ public final class TieredCache<K, V> {
     LocalTier.Entry<V> entry = local.get(key, hash, session);
     if (entry != null) {
       l1Hits.increment();
-      shown(entry.position(), session);
+      shown(entry.position(), entry.mark(), session);
       return entry.value();
     }
     return miss(key, hash, session).value();
@@ -158,7 +161,7 @@ public final class TieredCache<K, V> {
     LocalTier.Entry<V> entry = local.get(key, hash, session);
     if (entry != null) {
       l1Hits.increment();
-      shown(entry.position(), session);
+      shown(entry.position(), entry.mark(), session);
       return fromL1(entry);
     }
     return miss(key, hash, session);
@@ -168,10 +171,23 @@ public final class TieredCache<K, V> {
     return new CacheAnswer<>(entry.value(), CacheAnswer.Tier.L1, entry.position(), null);
   }
 
-  /** The session has now seen a value: what it reads elsewhere must not be older. */
-  private void shown(@Nullable LogPosition position, SessionToken session) {
-    if (position != null && !session.reaches(position)) {
-      sessionRead.accept(position);
+  /**
+   * The session has now seen a value: what it reads elsewhere must not be older.
+   *
+   * @param position of a value that Redis vouches for: whatever it shows of its row was committed
+   *     by then. Of any other it is only known to be as new
+   * @param mark the server that any other value came from
+   */
+  private void shown(
+      @Nullable LogPosition position, @Nullable ReadMark mark, SessionToken session) {
+    if (sessionSaw == null) {
+      return;
+    }
+    if (mark != null) {
+      // Each time: the session may have been there before, and earlier.
+      sessionSaw.accept(SessionToken.empty().readFrom(mark));
+    } else if (position != null && !session.reaches(position)) {
+      sessionSaw.accept(SessionToken.empty().readUpTo(position));
     }
   }
 
@@ -274,26 +290,23 @@ public final class TieredCache<K, V> {
       SingleFlight.Flight<V> flight =
           flights.enter(key, local.stamp(hash), local.seen(), time.nanos());
       if (flight.isLedByThisThread()) {
-        CacheAnswer<V> answer = lead(key, hash, session, flight);
-        shown(answer.position(), session);
-        return answer;
+        return lead(key, hash, session, flight);
       }
-      CacheAnswer<V> shared = flight.join();
+      SingleFlight.Landed<V> landed = flight.join();
+      CacheAnswer<V> shared = landed.answer();
       if (mayShare(flight, shared, session)) {
         switch (shared.tier()) {
           case L1 -> l1Hits.increment();
           case L2 -> l2Hits.increment();
           case DATABASE -> misses.increment();
         }
-        shown(shared.position(), session);
+        shown(shared.position(), landed.mark(), session);
         return shared;
       }
     }
     SingleFlight.Flight<V> alone =
         SingleFlight.alone(local.stamp(hash), local.seen(), time.nanos());
-    CacheAnswer<V> answer = fetch(key, hash, session, alone);
-    shown(answer.position(), session);
-    return answer;
+    return fetch(key, hash, session, alone);
   }
 
   /**
@@ -334,10 +347,11 @@ public final class TieredCache<K, V> {
       if (entry != null) {
         l1Hits.increment();
         answer = fromL1(entry);
+        shown(entry.position(), entry.mark(), session);
+        flight.land(answer, entry.mark());
       } else {
         answer = fetch(key, hash, session, flight);
       }
-      flight.land(answer);
       return answer;
     } catch (RuntimeException | Error failure) {
       flight.crash(failure);
@@ -361,7 +375,11 @@ public final class TieredCache<K, V> {
         if (stored != null && shows(stored.position(), session)) {
           l2Hits.increment();
           keepLocally(key, stored.value(), stored.position(), flight, hit.remaining());
-          return new CacheAnswer<>(stored.value(), CacheAnswer.Tier.L2, stored.position(), null);
+          CacheAnswer<V> answer =
+              new CacheAnswer<>(stored.value(), CacheAnswer.Tier.L2, stored.position(), null);
+          flight.land(answer, null);
+          shown(stored.position(), null, session);
+          return answer;
         }
         found = redis.read(address, leaseToken, SharedTier.Asking.REFRESH);
       } else if (found instanceof SharedTier.Lookup.Awaited awaited
@@ -400,6 +418,7 @@ public final class TieredCache<K, V> {
         // Another process' load is under way: its value is the one that Redis vouches for.
         unshared.increment();
       }
+      flight.land(answer(loaded), loaded.mark());
       return answer(loaded);
     }
 
@@ -416,55 +435,115 @@ public final class TieredCache<K, V> {
     boolean mayBeOld = onPrimary != null && loaded.route().role() == Role.REPLICA;
     if (!mayBeOld) {
       // Those who wait get it now, not after Redis has been told.
-      flight.land(answer(loaded));
+      flight.land(answer(loaded), loaded.mark());
     }
-    SharedTier.Fill fill = fill(key, address, leaseToken, loaded, flight);
-    if (mayBeOld && onPrimary != null && !(fill instanceof SharedTier.Fill.Stored)) {
+    Offer<K, V> offer = new Offer<>(key, address, leaseToken, loaded, flight);
+    if (!mayBeOld) {
+      fillLater(offer);
+    } else if (!(fill(offer) instanceof SharedTier.Fill.Stored)) {
       // The replica may lack a change that somebody has already seen.
-      loaded = load(onPrimary, key);
-      flight.land(answer(loaded));
-      fill = fill(key, address, leaseToken, loaded, flight);
+      loaded = load(Objects.requireNonNull(onPrimary), key);
+      fillLater(new Offer<>(key, address, leaseToken, loaded, flight));
     }
-    if (!(fill instanceof SharedTier.Fill.Stored) && !lifeOf(loaded.value()).isZero()) {
-      unshared.increment();
-    }
+    flight.land(answer(loaded), loaded.mark());
     return answer(loaded);
   }
 
-  /** Offers a value to Redis, and keeps here what it has taken. */
-  private SharedTier.Fill fill(
+  /** What the holder of a lease has loaded. */
+  private record Offer<K, V>(
       K key,
       CacheKey address,
       String leaseToken,
       PositionedRead<@Nullable V> loaded,
       SingleFlight.Flight<V> flight) {
-    Duration life = lifeOf(loaded.value());
-    byte[] bytes = life.isZero() ? null : encode(loaded.value(), loaded.position());
-    boolean isLast = primaryLoader == null || loaded.route().role() == Role.PRIMARY;
+
+    ReadLabel label(PendingWrites.WithoutRedis mode) {
+      return mode == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
+          ? new ReadLabel.Unfenced(loaded.route().shard())
+          : ReadLabel.of(loaded);
+    }
+  }
+
+  /** Offers a value to Redis; nobody waits for the verdict. */
+  private void fillLater(Offer<K, V> offer) {
+    Duration life = lifeOf(offer.loaded.value());
+    byte[] bytes = bytesOf(offer, life);
     if (bytes == null) {
-      if (isLast) {
-        redis.release(address, leaseToken);
-      }
+      redis.release(offer.address, offer.leaseToken);
+      return;
+    }
+    ReadLabel label = offer.label(withoutRedis);
+    redis.fillLater(
+        offer.address,
+        offer.leaseToken,
+        bytes,
+        life,
+        label,
+        fill -> {
+          if (fill instanceof SharedTier.Fill.Unrecovered lost) {
+            redis
+                .upkeep()
+                .after(Duration.ZERO, () -> judged(offer, mendAndFill(offer, bytes, life, lost)));
+          } else {
+            judged(offer, fill);
+          }
+        });
+  }
+
+  /** Offers a value to Redis and waits for the verdict; the lease stands if it is refused. */
+  private SharedTier.Fill fill(Offer<K, V> offer) {
+    Duration life = lifeOf(offer.loaded.value());
+    byte[] bytes = bytesOf(offer, life);
+    if (bytes == null) {
       return new SharedTier.Fill.Refused(SharedTier.Refusal.LEASE_LOST);
     }
-    ReadLabel label =
-        withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
-            ? new ReadLabel.Unfenced(loaded.route().shard())
-            : ReadLabel.of(loaded);
-    SharedTier.Fill fill = redis.fill(address, leaseToken, bytes, life, label);
-    if (fill instanceof SharedTier.Fill.Unrecovered lost
-        && mend(address, lost.epoch(), label.shard())) {
-      // Accepted if nobody else got a transaction id in the meantime: an idle database is filled
-      // by the first reader.
-      fill = redis.fill(address, leaseToken, bytes, life, label);
+    SharedTier.Fill fill =
+        redis.fill(offer.address, offer.leaseToken, bytes, life, offer.label(withoutRedis));
+    if (fill instanceof SharedTier.Fill.Unrecovered lost) {
+      fill = mendAndFill(offer, bytes, life, lost);
     }
     if (fill instanceof SharedTier.Fill.Stored) {
-      keepLocally(key, loaded.value(), loaded.position(), flight, life);
-    } else if (isLast
-        && (label instanceof ReadLabel.Replica || fill instanceof SharedTier.Fill.Unrecovered)) {
-      redis.release(address, leaseToken);
+      judged(offer, fill);
     }
     return fill;
+  }
+
+  private byte @Nullable [] bytesOf(Offer<K, V> offer, Duration life) {
+    return life.isZero() ? null : encode(offer.loaded.value(), offer.loaded.position());
+  }
+
+  /**
+   * Accepted if nobody else got a transaction id in the meantime: an idle database's first reader
+   * fills.
+   */
+  private SharedTier.Fill mendAndFill(
+      Offer<K, V> offer, byte[] bytes, Duration life, SharedTier.Fill.Unrecovered lost) {
+    return mend(offer.address, lost.epoch(), offer.loaded.route().shard())
+        ? redis.fill(offer.address, offer.leaseToken, bytes, life, offer.label(withoutRedis))
+        : lost;
+  }
+
+  /** The last word on an offer: what Redis has taken is kept here as well. */
+  private void judged(Offer<K, V> offer, SharedTier.Fill fill) {
+    PositionedRead<@Nullable V> loaded = offer.loaded;
+    if (fill instanceof SharedTier.Fill.Stored) {
+      keepLocally(
+          offer.key, loaded.value(), loaded.position(), offer.flight, lifeOf(loaded.value()));
+      return;
+    }
+    unshared.increment();
+    boolean fromReplica = offer.label(withoutRedis) instanceof ReadLabel.Replica;
+    if (fromReplica || fill instanceof SharedTier.Fill.Unrecovered) {
+      // Refused otherwise, it is used up. Not on this thread, which may be Redis' client's own.
+      redis.upkeep().after(Duration.ZERO, () -> redis.release(offer.address, offer.leaseToken));
+    }
+    if (fromReplica
+        && sweeper != null
+        && fill instanceof SharedTier.Fill.Refused refused
+        && (refused.why() == SharedTier.Refusal.IN_DOUBT
+            || refused.why() == SharedTier.Refusal.NOT_NEW_ENOUGH)) {
+      sweeper.mayBeDue(loaded.route().shard(), offer.address);
+    }
   }
 
   /** Tells a bucket that has lost its state where the writers of a shard begin again. */
@@ -532,6 +611,7 @@ public final class TieredCache<K, V> {
             position,
             flight.stamp(),
             time.nanos() + shorter(atMost, l1TimeToLive).toNanos(),
+            null,
             fenced ? null : shownBy(position)));
   }
 
@@ -549,6 +629,7 @@ public final class TieredCache<K, V> {
             loaded.position(),
             flight.stamp(),
             flight.beganAtNanos() + life.toNanos(),
+            loaded.mark(),
             loaded.route().role() == Role.PRIMARY ? flight.seen() : shownBy(loaded.position())));
   }
 
@@ -639,7 +720,7 @@ public final class TieredCache<K, V> {
     private PendingWrites.WithoutRedis withoutRedis = PendingWrites.WithoutRedis.COMMIT_AND_OWE;
     private @Nullable Loader<K, V> primaryLoader;
     private @Nullable Horizons horizons;
-    private Consumer<LogPosition> sessionRead = position -> {};
+    private @Nullable Consumer<SessionToken> sessionSaw;
     private Time time = Time.system();
 
     private Builder(String name, Loader<K, V> loader) {
@@ -772,11 +853,12 @@ public final class TieredCache<K, V> {
     }
 
     /**
-     * Told the position of each value that is newer than what the caller's session is known to have
-     * seen, so that the session's reads elsewhere do not go back behind it.
+     * Told what a session was shown where it goes beyond what is known of the session, so that its
+     * reads elsewhere do not go back behind that: {@code shown ->
+     * database.currentSession().join(shown)} with the routing module.
      */
-    public Builder<K, V> sessionRead(Consumer<LogPosition> sessionRead) {
-      this.sessionRead = Objects.requireNonNull(sessionRead, "sessionRead");
+    public Builder<K, V> sessionSaw(Consumer<SessionToken> sessionSaw) {
+      this.sessionSaw = Objects.requireNonNull(sessionSaw, "sessionSaw");
       return this;
     }
 

@@ -5,13 +5,21 @@
 -- ARGV  an epoch for a bucket that has none; channel; 'cache bucket' for the message;
 --       writer as 'shard/xid' ('' for a change that is committed and seen by everyone);
 --       how long its right to put a value lasts in ms; shard; position of the commit ('' if unknown);
+--       a position from when the writer's id was given out ('' if unknown);
 --       then for each key: cell, hash
 -- Returns {epoch, seq, token}: the token names this very announcement
 local state, stream = KEYS[1], KEYS[2]
 local epoch = open(state, stream, ARGV[1])
 local writer, shard, position = ARGV[4], ARGV[6], ARGV[7]
+local heard = hear(state, epoch, shard, position ~= '' and position or ARGV[8], ARGV[1])
+if heard == nil then
+  -- An old primary's transaction: nothing that it commits will be seen, and its id is another one's now.
+  writer, position = '', ''
+else
+  epoch = heard
+end
 local hashes = {}
-for i = 8, #ARGV, 2 do
+for i = 9, #ARGV, 2 do
   hashes[#hashes + 1] = ARGV[i + 1]
 end
 local seq = tell(state, stream, epoch, ARGV[2], ARGV[3], table.concat(hashes, ','))
@@ -24,7 +32,7 @@ local token = writer
 token = epoch .. ':' .. seq
 -- end
 local k = 3
-for i = 8, #ARGV, 2 do
+for i = 9, #ARGV, 2 do
   redis.call('DEL', KEYS[k], KEYS[k + 1])
   if writer ~= '' then
     local field = 'x' .. ARGV[i]

@@ -6,6 +6,7 @@
 --   l<cell>:<shard>  floor: 'system timeline lsn', at or after the last commit known
 --   H:<shard>  'epoch xid': horizon; nobody knows which writers with smaller ids were forgotten
 --   L:<shard>  'epoch system timeline lsn': at or after every commit before the horizon
+--   T:<shard>  'system timeline': the latest timeline heard of
 --
 -- A line '-- guard: name' and the next '-- end' enclose what a test may cut out to see that it is missed.
 
@@ -76,6 +77,15 @@ local function of(epoch, field)
   return nil
 end
 
+-- Begins a new epoch. Its name is made here, with the time, so that a command which is carried out twice cannot
+-- bring an old one back.
+local function begin(state, fresh)
+  local time = redis.call('TIME')
+  local epoch = fresh .. '-' .. time[1] .. string.format('%06d', time[2])
+  redis.call('HSET', state, 'epoch', epoch)
+  return epoch
+end
+
 -- Opens a bucket: its epoch and seq. Where the state was lost, or is another server's and may lack what that
 -- one had promised, a new epoch begins, in which nothing is kept until BARRIER has told the horizon.
 local function open(state, stream, fresh)
@@ -94,8 +104,47 @@ local function open(state, stream, fresh)
   if not known[3] then
     redis.call('DEL', stream)
   end
-  redis.call('HSET', state, 'server', me, 'epoch', fresh, 'seq', seq)
-  return fresh, seq
+  redis.call('HSET', state, 'server', me, 'seq', seq)
+  return begin(state, fresh), seq
+end
+
+-- Hears from a primary, which tells by a position what timeline it is on ('' if it does not). After a promotion
+-- the new primary gives out transaction ids that the old one has given out, too: what an old primary says proves
+-- nothing about the writers of the new one, and with the first word of the new one all is forgotten that rests on
+-- the old one. Returns the epoch from then on, or nil if the word is an old primary's.
+local function hear(state, epoch, shard, position, fresh)
+  local system, timeline = string.match(position, '^(%d+) (%d+) ')
+  if not system then
+    return epoch
+  end
+  -- guard: timeline
+  local known = redis.call('HGET', state, 'T:' .. shard)
+  if known == system .. ' ' .. timeline then
+    return epoch
+  end
+  local knownSystem, knownTimeline = string.match(known or '', '^(%d+) (%d+)$')
+  if knownSystem == system and less(timeline, knownTimeline) then
+    return nil
+  end
+  redis.call('HSET', state, 'T:' .. shard, system .. ' ' .. timeline)
+  if known then
+    local fields = redis.call('HGETALL', state)
+    for i = 1, #fields, 2 do
+      local cell = string.match(fields[i], '^x(%d+)$')
+      if cell then
+        local left = {}
+        for writer in string.gmatch(fields[i + 1], '%S+') do
+          if string.sub(writer, 1, #shard + 1) ~= shard .. '/' then
+            left[#left + 1] = writer
+          end
+        end
+        setDoubt(state, cell, table.concat(left, ' '))
+      end
+    end
+    return begin(state, fresh)
+  end
+  -- end
+  return epoch
 end
 
 -- Tells everyone that keys of the bucket have changed.

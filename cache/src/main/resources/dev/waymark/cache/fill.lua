@@ -26,6 +26,15 @@ if leaseEpoch ~= epoch then
 end
 -- end
 
+local heard = hear(KEYS[3], epoch, shard, position, ARGV[5])
+if heard == nil then
+  redis.call('DEL', KEYS[2])
+  return {4}
+end
+if heard ~= epoch then
+  return {5, heard}
+end
+
 local doubt = redis.call('HGET', KEYS[3], 'x' .. cell) or ''
 -- guard: lease-copy
 doubt = copy or ''
@@ -56,10 +65,11 @@ if kind == 'primary' then
     return {3}
   end
   -- end
-  -- What is proven for this key is proven for its cell: nobody need prove it again.
-  setDoubt(KEYS[3], cell,
-      unfinished(redis.call('HGET', KEYS[3], 'x' .. cell) or '', shard, xmax, running))
+  -- What is proven for this key is proven for its cell: nobody need prove it again. Not without a position: the
+  -- floor must rise with it, or a replica that lacks the commit might fill.
   if position ~= '' then
+    setDoubt(KEYS[3], cell,
+        unfinished(redis.call('HGET', KEYS[3], 'x' .. cell) or '', shard, xmax, running))
     raise(KEYS[3], 'l' .. cell .. ':' .. shard, position)
     if not of(epoch, redis.call('HGET', KEYS[3], 'L:' .. shard)) then
       redis.call('HSET', KEYS[3], 'L:' .. shard, epoch .. ' ' .. position)

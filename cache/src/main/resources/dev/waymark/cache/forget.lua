@@ -2,7 +2,6 @@
 -- kept until the horizon is known anew. Everyone is told.
 --
 -- KEYS  state, stream
--- ARGV  new epoch, channel, 'cache bucket' for the message
+-- ARGV  the first part of the new epoch, channel, 'cache bucket' for the message
 open(KEYS[1], KEYS[2], ARGV[1])
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
-return tell(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], '*')
+return tell(KEYS[1], KEYS[2], begin(KEYS[1], ARGV[1]), ARGV[2], ARGV[3], '*')

@@ -2,19 +2,24 @@
 -- value may take the old one's place. Everyone was told by the announcement.
 --
 -- KEYS  state, stream, then for each key: value, lease, intent
--- ARGV  writer as 'shard/xid'; shard; position at or after the commit ('' after a rollback); epoch of the
+-- ARGV  an epoch for a bucket that has none; writer as 'shard/xid'; shard; position at or after the commit (''
+--       after a rollback); a position from when the writer's id was given out ('' if unknown); epoch of the
 --       announcement;
 --       then for each key: cell, token of the announcement ('' to put nothing), new value, how long it lasts
 --       in ms
 -- Returns how many values were put
 local state = KEYS[1]
-local writer, shard, position = ARGV[1], ARGV[2], ARGV[3]
+local writer, shard, position = ARGV[2], ARGV[3], ARGV[4]
+local epoch = open(state, KEYS[2], ARGV[1])
+epoch = hear(state, epoch, shard, position ~= '' and position or ARGV[5], ARGV[1])
+if epoch == nil then
+  return 0
+end
 local xid = string.match(writer, '/(%d+)$')
 local put = 0
 local k = 3
-for i = 5, #ARGV, 4 do
-  local field = 'x' .. ARGV[i]
-  local doubt = redis.call('HGET', state, field)
+for i = 7, #ARGV, 4 do
+  local doubt = redis.call('HGET', state, 'x' .. ARGV[i])
   if doubt then
     local left = {}
     for each in string.gmatch(doubt, '%S+') do
@@ -29,10 +34,9 @@ for i = 5, #ARGV, 4 do
   end
   local token = ARGV[i + 1]
   if token ~= '' and redis.call('GET', KEYS[k + 2]) == token then
-    local epoch = redis.call('HGET', state, 'epoch')
-    local standing = epoch and redis.call('HGET', state, 'server') == server()
+    local standing = true
     -- guard: epoch
-    standing = standing and epoch == ARGV[4]
+    standing = epoch == ARGV[6]
     -- end
     if standing then
       redis.call('SET', KEYS[k], epoch .. ' ' .. shard .. ' =' .. xid .. '\n' .. ARGV[i + 2],

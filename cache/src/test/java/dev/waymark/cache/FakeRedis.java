@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -41,6 +42,7 @@ final class FakeRedis {
     final Map<String, LogPosition> floors = new HashMap<>();
     final Map<String, Long> horizons = new HashMap<>();
     final Map<String, LogPosition> lowest = new HashMap<>();
+    final Map<String, LogPosition> timelines = new HashMap<>();
     final Map<String, Stored> values = new HashMap<>();
     final Map<String, Lease> leases = new HashMap<>();
     final Map<String, Intention> intents = new HashMap<>();
@@ -99,6 +101,34 @@ final class FakeRedis {
     bucket.leases.values().removeIf(lease -> lease.until <= now);
     bucket.intents.values().removeIf(intent -> intent.until <= now);
     return bucket;
+  }
+
+  private void begin(Bucket bucket) {
+    bucket.epoch = fresh();
+    bucket.horizons.clear();
+    bucket.lowest.clear();
+  }
+
+  /** Whether a word is to be believed; the first one of a later timeline begins an epoch. */
+  private boolean hear(Bucket bucket, String shard, @Nullable LogPosition position) {
+    if (position == null) {
+      return true;
+    }
+    LogPosition known = bucket.timelines.get(shard);
+    if (known != null && known.isComparableTo(position)) {
+      return true;
+    }
+    if (known != null
+        && known.systemId() == position.systemId()
+        && position.timeline() < known.timeline()) {
+      return false;
+    }
+    bucket.timelines.put(shard, position);
+    if (known != null) {
+      begin(bucket);
+      bucket.doubts.values().forEach(doubt -> doubt.removeIf(each -> each.shard().equals(shard)));
+    }
+    return true;
   }
 
   private String fresh() {
@@ -194,6 +224,17 @@ final class FakeRedis {
         if (lease == null || !lease.token.equals(leaseToken) || !lease.epoch.equals(bucket.epoch)) {
           return new Fill.Refused(Refusal.LEASE_LOST);
         }
+        LogPosition position =
+            label instanceof ReadLabel.Primary primary
+                ? primary.position()
+                : label instanceof ReadLabel.Replica replica ? replica.position() : null;
+        if (!hear(bucket, label.shard(), position)) {
+          bucket.leases.remove(key.text());
+          return new Fill.Refused(Refusal.NOT_NEW_ENOUGH);
+        }
+        if (!lease.epoch.equals(bucket.epoch)) {
+          return new Fill.Unrecovered(bucket.epoch);
+        }
         Long horizon = bucket.horizons.get(label.shard());
         if (label instanceof ReadLabel.Primary primary) {
           Fill refused = refuses(bucket, key, lease, horizon, primary);
@@ -210,6 +251,12 @@ final class FakeRedis {
         store(bucket, key, value, timeToLive);
         return new Fill.Stored();
       }
+    }
+
+    @Override
+    public CompletableFuture<Fill> fillLater(
+        CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+      return CompletableFuture.completedFuture(fill(key, leaseToken, value, timeToLive, label));
     }
 
     private @Nullable Fill refuses(
@@ -232,14 +279,14 @@ final class FakeRedis {
       if (lease.copy.stream().anyMatch(writer -> isOpen(writer, primary.shard(), snapshot))) {
         return new Fill.Refused(Refusal.IN_DOUBT);
       }
-      bucket
-          .doubt(key)
-          .removeIf(
-              writer ->
-                  writer.shard().equals(primary.shard())
-                      && !isOpen(writer, primary.shard(), snapshot));
       LogPosition position = primary.position();
       if (position != null) {
+        bucket
+            .doubt(key)
+            .removeIf(
+                writer ->
+                    writer.shard().equals(primary.shard())
+                        && !isOpen(writer, primary.shard(), snapshot));
         bucket.raise(primary.shard(), key.cell(), position);
         bucket.lowest.putIfAbsent(primary.shard(), position);
       }
@@ -308,16 +355,21 @@ final class FakeRedis {
       Place place;
       synchronized (FakeRedis.this) {
         Bucket bucket = bucket(group.get(0));
+        boolean heard =
+            change instanceof Change.Open open
+                ? hear(bucket, open.writer().shard(), open.writer().begun())
+                : !(change instanceof Change.Committed committed)
+                    || hear(bucket, committed.shard(), committed.position());
         place = tell(bucket, group.get(0).bucket(), hashes);
         for (CacheKey key : group) {
           bucket.values.remove(key.text());
           bucket.leases.remove(key.text());
           bucket.intents.remove(key.text());
           String token = place.epoch() + ":" + place.seq();
-          if (change instanceof Change.Open open) {
+          if (heard && change instanceof Change.Open open) {
             bucket.doubt(key).add(open.writer());
             bucket.intents.put(key.text(), new Intention(token, time.millis() + INTENT.toMillis()));
-          } else if (change instanceof Change.Committed committed) {
+          } else if (heard && change instanceof Change.Committed committed) {
             bucket.raise(committed.shard(), key.cell(), committed.position());
           }
           intents.put(key, new Intent(place, token));
@@ -345,6 +397,9 @@ final class FakeRedis {
         for (Settlement settlement : settlements) {
           CacheKey key = settlement.key();
           Bucket bucket = bucket(key);
+          if (!hear(bucket, writer.shard(), position == null ? writer.begun() : position)) {
+            continue;
+          }
           bucket.doubt(key).remove(writer);
           if (position != null) {
             bucket.raise(writer.shard(), key.cell(), position);
@@ -366,8 +421,8 @@ final class FakeRedis {
     public void recover(String cache, int number, String epoch, String shard, Horizon horizon) {
       call();
       synchronized (FakeRedis.this) {
-        Bucket bucket = buckets.get(cache + "/" + number);
-        if (bucket == null || !bucket.epoch.equals(epoch)) {
+        Bucket bucket = bucket(cache, number);
+        if (!hear(bucket, shard, horizon.position()) || !bucket.epoch.equals(epoch)) {
           return;
         }
         if (bucket.horizons.putIfAbsent(shard, horizon.transactionId()) == null) {
@@ -388,6 +443,9 @@ final class FakeRedis {
       call();
       synchronized (FakeRedis.this) {
         Bucket bucket = bucket(cache, number);
+        if (!hear(bucket, shard, horizon.position())) {
+          return cells.size();
+        }
         learn(bucket, shard, horizon);
         int left = 0;
         for (int cell : cells) {
@@ -410,9 +468,7 @@ final class FakeRedis {
         Place place;
         synchronized (FakeRedis.this) {
           Bucket bucket = bucket(cache, number);
-          bucket.epoch = fresh();
-          bucket.horizons.clear();
-          bucket.lowest.clear();
+          begin(bucket);
           place = tell(bucket, number, null);
         }
         tell(listener -> listener.invalidated(cache, place, null));

@@ -43,7 +43,12 @@ class LocalTierTest {
     tier.put(
         "key",
         new LocalTier.Entry<>(
-            "value", position, stamp, time.nanos() + Duration.ofSeconds(10).toNanos(), shown));
+            "value",
+            position,
+            stamp,
+            time.nanos() + Duration.ofSeconds(10).toNanos(),
+            null,
+            shown));
   }
 
   private boolean serves() {
@@ -67,7 +72,8 @@ class LocalTierTest {
 
   @Test
   void entryWhoseTimeIsOverIsNotKept() {
-    tier.put("key", new LocalTier.Entry<>("value", null, tier.stamp(HASH), time.nanos(), NOBODY));
+    tier.put(
+        "key", new LocalTier.Entry<>("value", null, tier.stamp(HASH), time.nanos(), null, NOBODY));
     assertThat(serves()).isFalse();
   }
 
@@ -234,7 +240,7 @@ class LocalTierTest {
     alone.put(
         "key",
         new LocalTier.Entry<>(
-            "value", Rows.at(100), alone.stamp(HASH), time.nanos() + 1_000, alone.seen()));
+            "value", Rows.at(100), alone.stamp(HASH), time.nanos() + 1_000, null, alone.seen()));
     assertThat(alone.get("key", HASH, NOBODY)).isNotNull();
     assertThat(alone.get("key", HASH, session)).isNotNull();
     // Its position covers this as well, but the commit may have become visible after the load.
@@ -246,7 +252,7 @@ class LocalTierTest {
     LocalTier<String, String> none = LocalTier.none(time);
     none.put(
         "key",
-        new LocalTier.Entry<>("value", null, none.stamp(HASH), time.nanos() + 1_000, NOBODY));
+        new LocalTier.Entry<>("value", null, none.stamp(HASH), time.nanos() + 1_000, null, NOBODY));
     assertThat(none.get("key", HASH, NOBODY)).isNull();
     int before = none.stamp(HASH);
     assertThat(none.invalidate("key", HASH)).isEqualTo(before + 1).isEqualTo(none.stamp(HASH));

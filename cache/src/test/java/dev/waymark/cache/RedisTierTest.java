@@ -215,6 +215,7 @@ class RedisTierTest {
             null,
             l1.stamp(key.hash()),
             time.nanos() + Duration.ofMinutes(1).toNanos(),
+            null,
             null));
   }
 

@@ -78,7 +78,7 @@ abstract class SharedTierContract {
   }
 
   static Writer writer(int id) {
-    return new Writer(SHARD, BASE + id);
+    return new Writer(SHARD, BASE + id, EARLY);
   }
 
   /** Everything below an id is over, except those that run. */
@@ -224,14 +224,14 @@ abstract class SharedTierContract {
 
   @Test
   void idsAreComparedAsNumbersAndNotAsText() {
-    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 99)));
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 99, null)));
     recoverAt(5);
     ReadLabel before = primary(TransactionSnapshot.parse("50:101:50"));
     assertThat(fillAnew(NEW, before)).isEqualTo(new Fill.Stored());
-    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 1000)));
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 1000, null)));
     assertThat(fillAnew(NEW, primary(TransactionSnapshot.parse("200:200:"))))
         .isEqualTo(refused(Refusal.IN_DOUBT));
-    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 5)));
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 5, null)));
     // 5 does not run because 50, 15 and 51 do.
     assertThat(fillAnew(NEW, primary(TransactionSnapshot.parse("10:2000:15,50,51"))))
         .isEqualTo(new Fill.Stored());
@@ -239,7 +239,7 @@ abstract class SharedTierContract {
 
   private void recoverAt(long id) {
     flush();
-    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 99)));
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, 99, null)));
     String epoch = one.beat("users", List.of(Place.unknown(key.bucket()))).get(0).place().epoch();
     one.recover(
         "users",
@@ -273,7 +273,7 @@ abstract class SharedTierContract {
 
   @Test
   void writerOfAnotherShardDoesNotMatter() {
-    one.announce(List.of(key), new Change.Open(new Writer("shard-2", BASE + 150)));
+    one.announce(List.of(key), new Change.Open(new Writer("shard-2", BASE + 150, null)));
     assertThat(fillAnew(OLD, primary(upTo(120)))).isEqualTo(new Fill.Stored());
     two.announce(List.of(key), new Change.Open(writer(130)));
     // Proof on one shard leaves the other's writer where it is.
@@ -376,11 +376,85 @@ abstract class SharedTierContract {
   }
 
   @Test
-  void positionOfAnotherTimelineOrSystemIsNotKnownToBeNewEnough() {
-    assertThat(fillAnew(OLD, replica(new LogPosition(-7, 3, LATE.lsn()))))
+  void replicaOfAnOldTimelineFillsNothing() {
+    assertThat(fillAnew(OLD, replica(new LogPosition(-7, 1, LATE.lsn()))))
         .isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
-    assertThat(fill(one, "anew", OLD, replica(new LogPosition(9, 2, LATE.lsn()))))
-        .isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+  }
+
+  // ---- promotions ------------------------------------------------------------------------------
+
+  private static final LogPosition PROMOTED = new LogPosition(-7, 3, EARLY.lsn());
+
+  @Test
+  void firstWordOfANewPrimaryEndsWhatRestsOnTheOldOne() {
+    fillAnew(OLD, primary(upTo(200)));
+    Intent old = announce(two, 150);
+    one.announce(List.of(neighbour), new Change.Open(new Writer(SHARD, BASE + 120, PROMOTED)));
+    assertThat(old.place().epoch()).isNotEqualTo(place().epoch());
+    assertThat(read(one, "t1")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
+    // Its horizon is to be drawn on the new primary.
+    Fill fill = fill(one, "t1", OLD, primary(upTo(200, 120), PROMOTED));
+    assertThat(fill).isInstanceOf(Fill.Unrecovered.class);
+    one.settle(List.of(put(old, OLD)), writer(150), PROMOTED);
+    one.release(key, "t1");
+    await()
+        .untilAsserted(
+            () -> assertThat(read(two, "t2")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT)));
+  }
+
+  @Test
+  void snapshotOfAnOldPrimaryProvesNothingAboutTheNewOnesWriters() {
+    two.announce(List.of(key), new Change.Open(new Writer(SHARD, BASE + 150, PROMOTED)));
+    String epoch = place().epoch();
+    one.recover("users", key.bucket(), epoch, SHARD, line(140, upTo(140), PROMOTED));
+    // The old primary has given out this number as well.
+    assertThat(fillAnew(OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    assertThat(doubtOf(key)).isEqualTo(Doubt.IN_DOUBT);
+    assertThat(fillAnew(NEW, primary(upTo(151), PROMOTED))).isEqualTo(new Fill.Stored());
+  }
+
+  @Test
+  void horizonDrawnOnAnOldPrimaryIsNotTaken() {
+    two.announce(List.of(key), new Change.Committed(SHARD, PROMOTED));
+    one.recover("users", key.bucket(), place().epoch(), SHARD, line(140, upTo(140), EARLY));
+    assertThat(fillAnew(OLD, primary(upTo(200), PROMOTED))).isInstanceOf(Fill.Unrecovered.class);
+  }
+
+  @Test
+  void announcementOnAnOldPrimaryDropsTheValueAndIsNotRecorded() {
+    two.announce(List.of(key), new Change.Committed(SHARD, PROMOTED));
+    one.recover("users", key.bucket(), place().epoch(), SHARD, line(100, upTo(100), PROMOTED));
+    fillAnew(NEW, primary(upTo(200), PROMOTED));
+    Intent intent = announce(two, 150);
+    two.settle(List.of(put(intent, OLD)), writer(150), EARLY);
+    await()
+        .untilAsserted(() -> assertThat(read(one, "t1")).isEqualTo(new Lookup.Leased(Doubt.NONE)));
+    assertThat(fill(one, "t1", NEW, primary(upTo(150), PROMOTED))).isEqualTo(new Fill.Stored());
+  }
+
+  @Test
+  void writersOfAnOldPrimaryAreForgottenWithIt() {
+    announce(two, 150);
+    two.announce(List.of(key), new Change.Open(new Writer("shard-2", 7, EARLY)));
+    two.settle(List.of(new Settlement(neighbour, null)), writer(149), PROMOTED);
+    await().until(() -> !doubtful(SHARD));
+    assertThat(doubtOf(key)).isEqualTo(Doubt.IN_DOUBT);
+  }
+
+  private boolean doubtful(String shard) {
+    String epoch = place().epoch();
+    one.recover("users", key.bucket(), epoch, shard, line(100, upTo(100), PROMOTED));
+    Fill fill = fillAnew(OLD, primary(upTo(101), PROMOTED));
+    return !(fill instanceof Fill.Stored);
+  }
+
+  @Test
+  void purgeWithoutAPositionIsNone() {
+    one.announce(List.of(key), new Change.Open(writer(150)));
+    two.read(neighbour, "t1", Asking.READ);
+    assertThat(two.fill(neighbour, "t1", NEW, LONG, new ReadLabel.Primary(SHARD, upTo(200), null)))
+        .isEqualTo(new Fill.Stored());
+    assertThat(doubtOf(key)).isEqualTo(Doubt.IN_DOUBT);
   }
 
   // ---- putting ---------------------------------------------------------------------------------

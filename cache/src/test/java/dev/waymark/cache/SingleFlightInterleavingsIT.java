@@ -34,11 +34,11 @@ class SingleFlightInterleavingsIT {
       SingleFlight.Flight<Integer> flight =
           flights.enter("key", told(known), SessionToken.empty(), 0);
       if (!flight.isLedByThisThread()) {
-        return flight.join().value() >= known;
+        return flight.join().answer().value() >= known;
       }
       try {
         int value = changed;
-        flight.land(new CacheAnswer<>(value, CacheAnswer.Tier.DATABASE, null, null));
+        flight.land(new CacheAnswer<>(value, CacheAnswer.Tier.DATABASE, null, null), null);
         return value >= known;
       } finally {
         flights.leave("key", flight);
@@ -55,7 +55,7 @@ class SingleFlightInterleavingsIT {
       boolean alone = loading.incrementAndGet() == 1;
       loading.decrementAndGet();
       flights.leave("key", flight);
-      flight.land(new CacheAnswer<>(0, CacheAnswer.Tier.DATABASE, null, null));
+      flight.land(new CacheAnswer<>(0, CacheAnswer.Tier.DATABASE, null, null), null);
       return alone;
     }
   }

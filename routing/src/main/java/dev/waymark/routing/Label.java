@@ -23,6 +23,14 @@ record Label(TransactionSnapshot snapshot, LogPosition position) {
   static final String QUESTION =
       "SELECT pg_current_snapshot()::text AS snapshot, log.* FROM (" + EndOfLog.SELECT + ") AS log";
 
+  /**
+   * A transaction that writes nothing commits without waiting for a synchronous replica. This
+   * record makes it wait, so that a primary which has been replaced without knowing it draws no
+   * line.
+   */
+  private static final String REPLICATED =
+      "SELECT pg_logical_emit_message(true, 'waymark.horizon', '')";
+
   /** "Recovery is in progress": the node has become a standby, whose snapshots prove nothing. */
   private static final String NOT_IN_THIS_STATE = "55000";
 
@@ -65,6 +73,9 @@ record Label(TransactionSnapshot snapshot, LogPosition position) {
   static Horizon drawnIn(OpenTransaction transaction) throws SQLException {
     // The id first: every transaction that had one before now has a smaller one.
     long id = transaction.transactionId();
+    try (PreparedStatement statement = transaction.connection().prepareStatement(REPLICATED)) {
+      statement.execute();
+    }
     try (PreparedStatement statement = transaction.connection().prepareStatement(QUESTION);
         ResultSet answer = statement.executeQuery()) {
       answer.next();

@@ -2,6 +2,7 @@ package dev.waymark.routing;
 
 import dev.waymark.LogPosition;
 import dev.waymark.Node;
+import dev.waymark.ReadMark;
 import dev.waymark.Role;
 import dev.waymark.Route;
 import java.util.Objects;
@@ -115,6 +116,14 @@ final class NodeView {
 
   @Nullable LogPosition position() {
     return seen.position;
+  }
+
+  /** What a session that has read from this node remembers; null if nothing is known of it. */
+  @Nullable ReadMark mark() {
+    LogPosition position = seen.position;
+    return position == null
+        ? null
+        : new ReadMark(position.systemId(), position.timeline(), seen.server);
   }
 
   @Nullable String trouble() {

@@ -15,6 +15,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.postgresql.core.BaseConnection;
 import org.postgresql.core.TransactionState;
 import org.slf4j.Logger;
@@ -27,6 +28,10 @@ final class OpenTransaction implements Transaction {
   /** One round trip: the position is read right after the commit, so it covers the commit. */
   private static final String COMMIT = "COMMIT; " + EndOfLog.SELECT;
 
+  /** With the timeline it belongs to, for whoever remembers the id beyond a promotion. */
+  private static final String TRANSACTION_ID =
+      "SELECT pg_current_xact_id()::text AS id, log.* FROM (" + EndOfLog.SELECT + ") AS log";
+
   private static final Set<String> OURS = Set.of("commit", "close", "abort", "setAutoCommit");
 
   private final String shard;
@@ -35,6 +40,7 @@ final class OpenTransaction implements Transaction {
   private final Connection guarded;
   private final List<TransactionHook> hooks = new ArrayList<>();
   private long transactionId;
+  private @Nullable LogPosition transactionIdPosition;
 
   OpenTransaction(String shard, long systemId, Connection connection) {
     this.shard = shard;
@@ -58,12 +64,18 @@ final class OpenTransaction implements Transaction {
   }
 
   @Override
+  public @Nullable LogPosition transactionIdPosition() {
+    return transactionIdPosition;
+  }
+
+  @Override
   public long transactionId() {
     if (transactionId == 0) {
       try (Statement statement = connection.createStatement();
-          ResultSet answer = statement.executeQuery("SELECT pg_current_xact_id()::text")) {
+          ResultSet answer = statement.executeQuery(TRANSACTION_ID)) {
         answer.next();
-        transactionId = Long.parseUnsignedLong(answer.getString(1));
+        transactionId = Long.parseUnsignedLong(answer.getString("id"));
+        transactionIdPosition = EndOfLog.read(answer, systemId);
       } catch (SQLException failure) {
         throw new WaymarkException(
             "Shard "

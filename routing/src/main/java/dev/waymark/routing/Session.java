@@ -207,16 +207,6 @@ public final class Session {
     }
   }
 
-  /**
-   * Notes that something was read which was committed by a position of some shard's log, from a
-   * cache for instance: no later read of this session shows less.
-   */
-  public synchronized void readUpTo(LogPosition position) {
-    seen = seen.readUpTo(position);
-    // It may come from a replica that was ahead of what the primary shows.
-    readElsewhere(position.systemId(), nanoClock.getAsLong());
-  }
-
   synchronized void wrote(LogPosition position) {
     seen = seen.succeededBy(position);
   }

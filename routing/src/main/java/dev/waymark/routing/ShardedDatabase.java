@@ -213,10 +213,25 @@ public final class ShardedDatabase implements AutoCloseable {
         Label.before(work),
         (labelled, node, route) -> {
           Label label = labelled.label();
-          return label == null
-              ? new PositionedRead<>(labelled.value(), route, Router.provenBy(node, needed))
-              : new PositionedRead<>(labelled.value(), route, label.position(), label.snapshot());
+          return new PositionedRead<>(
+              labelled.value(),
+              route,
+              label == null ? Router.provenBy(node, needed) : label.position(),
+              label == null ? null : label.snapshot(),
+              node.mark());
         });
+  }
+
+  /**
+   * What the current session has seen, as far as it is known by now: servers that it has read from
+   * and whose place has been looked up since stand as positions.
+   */
+  public SessionToken seen() {
+    Session session = currentSession();
+    for (int i = 0; i < shards.size(); i++) {
+      session.settle(shards.get(i).view());
+    }
+    return session.seen();
   }
 
   /** A read on a shard that is not of one key, for a scatter. */

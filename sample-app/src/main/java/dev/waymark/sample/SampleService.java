@@ -42,8 +42,8 @@ final class SampleService implements AutoCloseable {
 
       TieredCache.Builder<Long, User> cache =
           TieredCache.<Long, User>builder("users", id -> Users.load(database, id))
-              .sessionToken(() -> database.currentSession().seen())
-              .sessionRead(position -> database.currentSession().readUpTo(position))
+              .sessionToken(database::seen)
+              .sessionSaw(shown -> database.currentSession().join(shown))
               .keyRendering(config.keys());
       if (config.redis().isPresent()) {
         RedisTier redis = RedisTier.connect(config.redis().get());
