@@ -439,6 +439,34 @@ class ChangeStreamIT {
                     .isLessThan(100_000));
   }
 
+  @Test
+  void idleStreamWritesNothingButItsMarks() {
+    Changes plain = changes(ChangedTables.MAP);
+    follow(
+        config()
+            .withChanges(
+                new Changes(
+                    true,
+                    name,
+                    name,
+                    plain.tables(),
+                    Duration.ofHours(1),
+                    Duration.ofHours(4),
+                    plain.retain(),
+                    plain.rows())));
+    await().until(() -> !consumer.all(Reached.class).isEmpty());
+    long start =
+        count(server, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+
+    await()
+        .during(Duration.ofSeconds(2))
+        .until(
+            () ->
+                count(server, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+                        - start
+                    < 1_000);
+  }
+
   // ---- the tables that are followed ------------------------------------------------------------
 
   @Test
