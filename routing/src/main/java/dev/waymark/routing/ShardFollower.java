@@ -321,6 +321,9 @@ final class ShardFollower implements AutoCloseable {
       }
     }
     knownTimeline = look.position().timeline();
+    // Before anything is confirmed: that moves on the catalog_xmin by which a first look finds what
+    // was altered while nobody followed.
+    catalogue.look(opened.statements(), 0);
     PGReplicationStream stream = opened.start(slot.name(), publication);
     pulse.streaming(left);
     reachedAtNanos = nanoClock.getAsLong();

@@ -628,6 +628,11 @@ class ChangeStreamIT {
     awaitAll();
     database().close();
     server.execute("ALTER TABLE users ADD points int DEFAULT 5");
+    // By these the server moves on what it remembers of old rows as soon as they are confirmed.
+    for (int i = 1; i <= 5; i++) {
+      server.execute("INSERT INTO users VALUES (%d, 'x', NULL)".formatted(i));
+      server.execute("SELECT pg_log_standby_snapshot()");
+    }
 
     follow();
     awaitAll();
