@@ -21,6 +21,7 @@ import java.util.function.LongSupplier;
  */
 public final class ChangeStream implements AutoCloseable {
   private final List<ShardFollower> followers;
+  private volatile boolean closed;
 
   ChangeStream(
       List<LiveShard> shards,
@@ -42,12 +43,17 @@ public final class ChangeStream implements AutoCloseable {
     return followers.stream().map(ShardFollower::status).toList();
   }
 
+  boolean isClosed() {
+    return closed;
+  }
+
   /**
    * Ends it; another process takes over. Changes that the consumer is taking over at this moment
    * may be told again. Closing again does nothing.
    */
   @Override
   public void close() {
+    closed = true;
     followers.forEach(ShardFollower::stop);
     followers.forEach(ShardFollower::close);
   }

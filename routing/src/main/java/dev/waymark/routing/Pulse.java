@@ -182,8 +182,12 @@ final class Pulse implements Runnable {
       }
     } catch (InterruptedException closing) {
       Thread.currentThread().interrupt();
-    } catch (SQLException | ChangesRefusedException | RuntimeException failure) {
+    } catch (Exception failure) {
       session.fail(failure);
+    } catch (Error failure) {
+      // Without marks the stream would go on, and nobody would know how far it is.
+      session.fail(new IllegalStateException(failure));
+      throw failure;
     }
   }
 

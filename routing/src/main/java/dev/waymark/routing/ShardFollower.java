@@ -142,6 +142,14 @@ final class ShardFollower implements AutoCloseable {
   }
 
   private void run() {
+    try {
+      attemptUntilClosed();
+    } finally {
+      ended();
+    }
+  }
+
+  private void attemptUntilClosed() {
     long pause = SHORT_PAUSE;
     while (!isClosing()) {
       long began = nanoClock.getAsLong();
@@ -174,7 +182,6 @@ final class ShardFollower implements AutoCloseable {
         // The loop looks.
       }
     }
-    ended();
   }
 
   private synchronized void ended() {
@@ -314,17 +321,13 @@ final class ShardFollower implements AutoCloseable {
       }
     }
     knownTimeline = look.position().timeline();
+    // Before anything is confirmed: that moves on the catalog_xmin by which a first look finds what
+    // was altered while nobody followed.
+    catalogue.look(opened.statements(), 0);
     PGReplicationStream stream = opened.start(slot.name(), publication);
     pulse.streaming(left);
     reachedAtNanos = nanoClock.getAsLong();
-    status =
-        new ChangeStatus(
-            shard.name(),
-            status.state(),
-            opened.node().name(),
-            status.reached(),
-            Duration.ZERO,
-            status.trouble());
+    at(opened.node().name(), null);
     tell(StreamState.FOLLOWING, left.isEmpty() ? null : String.join("; ", left));
     read(stream, look.position(), pulse);
   }
@@ -504,17 +507,22 @@ final class ShardFollower implements AutoCloseable {
       long now = nanoClock.getAsLong();
       catalogue.told(mark.seen().number());
       reachedAtNanos = mark.sentAtNanos();
-      ChangeStatus before = status;
-      status =
-          new ChangeStatus(
-              before.shard(),
-              before.state(),
-              before.node(),
-              batch.lastMarkAt,
-              Duration.ZERO,
-              before.trouble());
+      at(status.node(), batch.lastMarkAt);
       listener.streamReached(shard.name(), now - mark.sentAtNanos(), mark.heldBytes());
     }
+  }
+
+  /** Where it is followed, and how far; the state is told apart. */
+  private synchronized void at(@Nullable String node, @Nullable LogPosition reached) {
+    ChangeStatus before = status;
+    status =
+        new ChangeStatus(
+            before.shard(),
+            before.state(),
+            node,
+            reached == null ? before.reached() : reached,
+            Duration.ZERO,
+            before.trouble());
   }
 
   /** What keeps the server content while the consumer fails. */
@@ -531,7 +539,9 @@ final class ShardFollower implements AutoCloseable {
     for (long retry = FIRST_RETRY; ; retry = Math.min(2 * retry, LONGEST_RETRY)) {
       try {
         consumer.take(unchanging);
-        tell(state, trouble);
+        if (retry > FIRST_RETRY) {
+          tell(state, trouble);
+        }
         return;
       } catch (InterruptedException interrupted) {
         throw interrupted;

@@ -69,7 +69,7 @@ public final class ShardedDatabase implements AutoCloseable {
   private final KeyAllocator keys;
   private final RoutingListener listener;
 
-  /** Those that were opened; closing one again does nothing. */
+  /** Those that may still be open; closing one again does nothing. */
   private final List<ChangeStream> changeStreams = new CopyOnWriteArrayList<>();
 
   private ShardedDatabase(WaymarkConfig config, RoutingListener given, LongSupplier nanoClock) {
@@ -562,6 +562,7 @@ public final class ShardedDatabase implements AutoCloseable {
    * @param consumer what takes the changes over
    */
   public ChangeStream changes(ChangeConsumer consumer) {
+    changeStreams.removeIf(ChangeStream::isClosed);
     ChangeStream stream = new ChangeStream(shards, config, consumer, listener, nanoClock);
     changeStreams.add(stream);
     return stream;

@@ -166,6 +166,33 @@ class ChangeStreamFaultsIT {
   }
 
   @Test
+  void anotherProcessTakesOverFromOneThatHangs() throws Exception {
+    start(TestCluster.builder());
+    try (ForkedJvm follower = ForkedJvm.start(Follower.class, connectionArguments(primary()))) {
+      assertThat(heard(follower, LONG)).isEqualTo("NO_SLOT");
+      open(config());
+      await().atMost(LONG).until(() -> status().state() == StreamState.STANDING_BY);
+
+      signal("-STOP", follower);
+      primary().execute("INSERT INTO users VALUES (1, 'x')");
+      awaitAll();
+
+      assertThat(consumer.lines("users")).containsExactly("INSERTED - -> [id=1, name=x]");
+      assertThat(consumer.all(StartedAnew.class)).isEmpty();
+      signal("-CONT", follower);
+      // It finds its connections gone, and stands by.
+      primary().execute("INSERT INTO users VALUES (2, 'y')");
+      awaitAll();
+      assertThat(status().state()).isEqualTo(StreamState.FOLLOWING);
+    }
+  }
+
+  private static void signal(String signal, ForkedJvm process) throws Exception {
+    Process kill = new ProcessBuilder("kill", signal, Long.toString(process.pid())).start();
+    assertThat(kill.waitFor()).isZero();
+  }
+
+  @Test
   void processWhoseConsumerFailsGivesWayToAnother() {
     start(TestCluster.builder());
     follow();

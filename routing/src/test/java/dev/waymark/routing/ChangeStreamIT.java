@@ -439,6 +439,34 @@ class ChangeStreamIT {
                     .isLessThan(100_000));
   }
 
+  @Test
+  void idleStreamWritesNothingButItsMarks() {
+    Changes plain = changes(ChangedTables.MAP);
+    follow(
+        config()
+            .withChanges(
+                new Changes(
+                    true,
+                    name,
+                    name,
+                    plain.tables(),
+                    Duration.ofHours(1),
+                    Duration.ofHours(4),
+                    plain.retain(),
+                    plain.rows())));
+    await().until(() -> !consumer.all(Reached.class).isEmpty());
+    long start =
+        count(server, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+
+    await()
+        .during(Duration.ofSeconds(2))
+        .until(
+            () ->
+                count(server, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+                        - start
+                    < 1_000);
+  }
+
   // ---- the tables that are followed ------------------------------------------------------------
 
   @Test
@@ -600,6 +628,11 @@ class ChangeStreamIT {
     awaitAll();
     database().close();
     server.execute("ALTER TABLE users ADD points int DEFAULT 5");
+    // By these the server moves on what it remembers of old rows as soon as they are confirmed.
+    for (int i = 1; i <= 5; i++) {
+      server.execute("INSERT INTO users VALUES (%d, 'x', NULL)".formatted(i));
+      server.execute("SELECT pg_log_standby_snapshot()");
+    }
 
     follow();
     awaitAll();
