@@ -284,6 +284,7 @@ public final class TieredCache<K, V> {
 
   private CacheAnswer<V> miss(K key, int hash, SessionToken session) {
     local.saw(session);
+    long arrivedAt = time.nanos();
     // Twice, because the first load to be shared may have begun too early for this session. Without
     // L1 nothing may be older than now, and whoever is waited for leaves the value in Redis.
     for (int attempt = local.holdsEntries() ? 0 : 1; attempt < 2; attempt++) {
@@ -294,7 +295,7 @@ public final class TieredCache<K, V> {
       }
       SingleFlight.Landed<V> landed = flight.join();
       CacheAnswer<V> shared = landed.answer();
-      if (mayShare(flight, shared, session)) {
+      if (mayShare(flight, shared, session, arrivedAt)) {
         switch (shared.tier()) {
           case L1 -> l1Hits.increment();
           case L2 -> l2Hits.increment();
@@ -315,8 +316,9 @@ public final class TieredCache<K, V> {
    * behind, for the others only if it shows all that they have seen.
    */
   private boolean mayShare(
-      SingleFlight.Flight<V> flight, CacheAnswer<V> shared, SessionToken session) {
-    if (!local.holdsEntries()) {
+      SingleFlight.Flight<V> flight, CacheAnswer<V> shared, SessionToken session, long arrivedAt) {
+    Duration behind = l1StalenessBound == null ? l1TimeToLive : l1StalenessBound;
+    if (!local.holdsEntries() || arrivedAt - flight.beganAtNanos() >= behind.toNanos()) {
       return false;
     }
     if (session.isEmpty()) {
