@@ -9,11 +9,13 @@ import dev.waymark.PositionedRead;
 import dev.waymark.ReadMark;
 import dev.waymark.Role;
 import dev.waymark.Route;
+import dev.waymark.RowImage;
 import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.WaymarkException;
 import java.time.Duration;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -284,6 +286,7 @@ public final class TieredCache<K, V> {
 
   private CacheAnswer<V> miss(K key, int hash, SessionToken session) {
     local.saw(session);
+    long arrivedAt = time.nanos();
     // Twice, because the first load to be shared may have begun too early for this session. Without
     // L1 nothing may be older than now, and whoever is waited for leaves the value in Redis.
     for (int attempt = local.holdsEntries() ? 0 : 1; attempt < 2; attempt++) {
@@ -294,7 +297,7 @@ public final class TieredCache<K, V> {
       }
       SingleFlight.Landed<V> landed = flight.join();
       CacheAnswer<V> shared = landed.answer();
-      if (mayShare(flight, shared, session)) {
+      if (mayShare(flight, shared, session, arrivedAt)) {
         switch (shared.tier()) {
           case L1 -> l1Hits.increment();
           case L2 -> l2Hits.increment();
@@ -315,8 +318,9 @@ public final class TieredCache<K, V> {
    * behind, for the others only if it shows all that they have seen.
    */
   private boolean mayShare(
-      SingleFlight.Flight<V> flight, CacheAnswer<V> shared, SessionToken session) {
-    if (!local.holdsEntries()) {
+      SingleFlight.Flight<V> flight, CacheAnswer<V> shared, SessionToken session, long arrivedAt) {
+    Duration behind = l1StalenessBound == null ? l1TimeToLive : l1StalenessBound;
+    if (!local.holdsEntries() || arrivedAt - flight.beganAtNanos() >= behind.toNanos()) {
       return false;
     }
     if (session.isEmpty()) {
@@ -721,6 +725,7 @@ public final class TieredCache<K, V> {
     private @Nullable Loader<K, V> primaryLoader;
     private @Nullable Horizons horizons;
     private @Nullable Consumer<SessionToken> sessionSaw;
+    private final Map<String, Function<RowImage, List<K>>> tables = new LinkedHashMap<>();
     private Time time = Time.system();
 
     private Builder(String name, Loader<K, V> loader) {
@@ -909,6 +914,22 @@ public final class TieredCache<K, V> {
       return this;
     }
 
+    /**
+     * Names a table that values are made of, for a change stream: see {@link RedisTier#changes}.
+     * Writes that announce nothing, by psql or another service, are then caught as well.
+     *
+     * @param table as SQL writes it
+     * @param keys the keys whose values a row has a part in, asked of the row before and after a
+     *     change as far as each is told. What it throws, for a column that is not told for
+     *     instance, drops all values of the cache
+     */
+    public Builder<K, V> madeOf(String table, Function<RowImage, List<K>> keys) {
+      if (tables.putIfAbsent(table, Objects.requireNonNull(keys, "keys")) != null) {
+        throw new IllegalStateException("madeOf(...) was given the table " + table + " twice");
+      }
+      return this;
+    }
+
     /** For tests. */
     Builder<K, V> time(Time time) {
       this.time = time;
@@ -929,6 +950,9 @@ public final class TieredCache<K, V> {
       if (redis == null && !withL1) {
         throw new IllegalStateException("withoutL1() needs redis(...): nothing would be cached");
       }
+      if (redis == null && !tables.isEmpty()) {
+        throw new IllegalStateException("madeOf(...) needs redis(...)");
+      }
       if (redis == null && writeThrough) {
         // In one process alone nothing tells whether another one has written since.
         throw new IllegalStateException("writeThrough() needs redis(...)");
@@ -942,6 +966,14 @@ public final class TieredCache<K, V> {
       TieredCache<K, V> cache = new TieredCache<>(this);
       if (redis != null) {
         redis.register(name, cache.local);
+        RedisTier tier = redis;
+        tables.forEach(
+            (table, keysOf) ->
+                tier.followed()
+                    .follow(
+                        name,
+                        table,
+                        row -> keysOf.apply(row).stream().map(cache::address).toList()));
       }
       return cache;
     }
