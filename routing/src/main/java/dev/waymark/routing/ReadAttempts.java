@@ -130,11 +130,18 @@ final class ReadAttempts {
         asked = 0;
         continue;
       }
-      Ready ready = open(choice);
+      Ready ready = null;
+      try {
+        ready = open(choice);
+      } finally {
+        if (ready == null) {
+          // A read that ends here would keep its permit for ever.
+          ended();
+        }
+      }
       if (ready != null) {
         return ready;
       }
-      ended();
     }
   }
 
