@@ -69,6 +69,9 @@ final class KeyDataSource implements DataSource {
         case "commit" -> {
           connection.commit();
           learnPosition();
+          if (!givenUp.get()) {
+            lane.noDeadline();
+          }
           return null;
         }
         case "close" -> {
@@ -90,6 +93,10 @@ final class KeyDataSource implements DataSource {
     private void close() throws SQLException {
       try {
         try {
+          if (!givenUp.get()) {
+            // From here on it is our own doing, not the user's.
+            lane.dueAt(database.dueAt());
+          }
           // What was begun and not committed is rolled back, as the pool would do.
           NodePools.endOwnTransaction(connection);
         } catch (SQLException lost) {
@@ -114,6 +121,7 @@ final class KeyDataSource implements DataSource {
     private void learnPosition() throws SQLException {
       try {
         if (!givenUp.get() && !connection.isClosed()) {
+          lane.dueAt(database.dueAt());
           database.wrote(shard, session, key, position(connection));
           return;
         }
