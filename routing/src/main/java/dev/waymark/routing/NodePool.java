@@ -236,6 +236,8 @@ final class NodePool implements AutoCloseable {
 
   /** Closes a connection for good instead of returning it. */
   void discard(Connection connection) {
+    // The socket first: a server that hangs would otherwise be waited for.
+    Lane.cutOff(connection);
     hikari.evictConnection(connection);
     // Whoever has kept it finds it closed.
     NodePools.giveBack(connection);

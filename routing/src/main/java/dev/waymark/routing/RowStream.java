@@ -186,6 +186,10 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
     private Long send(Connection connection) throws SQLException {
       works(Thread.currentThread(), connection);
       try {
+        if (closed) {
+          // Whoever closed the stream may have found nobody at work yet.
+          throw new Stopped();
+        }
         connection.setAutoCommit(false);
         try (PreparedStatement statement = connection.prepareStatement(query.sql())) {
           statement.setFetchSize(query.fetchSize());

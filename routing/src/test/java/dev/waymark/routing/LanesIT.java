@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.waymark.Consistency;
 import dev.waymark.Node;
+import dev.waymark.Route.Reason;
 import dev.waymark.UnavailableException;
 import dev.waymark.WaymarkConfig;
 import dev.waymark.testkit.PostgresServer;
@@ -151,9 +152,7 @@ class LanesIT {
       enough.countDown();
       strong.join();
 
-      assertThat(met.get())
-          .isInstanceOf(UnavailableException.class)
-          .hasMessageContaining("no free connection for a read");
+      assertThat(met.get()).isInstanceOf(UnavailableException.class);
       assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("second");
     }
   }
@@ -163,7 +162,7 @@ class LanesIT {
   @Test
   void aConnectionThatACancelWasSentForGoesToNoOtherCall() throws Exception {
     try (ShardedDatabase database =
-        ShardedDatabase.open(withPoolOf(1, within(Duration.ofMillis(300))))) {
+        ShardedDatabase.open(withPoolOf(1, within(Duration.ofSeconds(1))))) {
       AtomicReference<Long> cancelled = new AtomicReference<>();
       assertThat(
               catchThrowable(
@@ -254,6 +253,7 @@ class LanesIT {
       inRound.await();
       // As if the machine had stood still within a round of the watchdog.
       ahead.addAndGet(Duration.ofMinutes(1).toNanos());
+      await().until(() -> database.explain(7).reason() == Reason.REPLICA_IS_FRESH);
       CountDownLatch reading = new CountDownLatch(4);
       List<FutureTask<Boolean>> readers = new ArrayList<>();
       // Several: one read in eight looks at the clock itself.
@@ -263,7 +263,6 @@ class LanesIT {
                 () ->
                     database.<Boolean, SQLException>read(
                         7,
-                        Consistency.eventual(),
                         connection -> {
                           reading.countDown();
                           return sleep(connection, 0.5);
@@ -336,18 +335,18 @@ class LanesIT {
   @Test
   void aScatterMayTakeLongerThanACall() throws SQLException {
     try (ShardedDatabase database =
-        ShardedDatabase.open(withPoolOf(1, within(Duration.ofMillis(300))))) {
+        ShardedDatabase.open(withPoolOf(1, within(Duration.ofSeconds(1))))) {
       String usual = database.<String, SQLException>read(7, LanesIT::statementTimeout);
 
       assertThat(
               database
                   .<Boolean, SQLException>onEveryShard(
                       ScatterOptions.within(Duration.ofSeconds(30)),
-                      connection -> List.of(sleep(connection, 2)))
+                      connection -> List.of(sleep(connection, 3)))
                   .toList())
           .containsExactly(true);
 
-      assertThat(usual).isEqualTo("1300ms");
+      assertThat(usual).isEqualTo("2s");
       for (int i = 0; i < 4; i++) {
         assertThat(database.<String, SQLException>read(7, LanesIT::statementTimeout))
             .isEqualTo(usual);
@@ -357,16 +356,16 @@ class LanesIT {
 
   @Test
   void whatIsDoneOnAPlainConnectionMayTakeLongerThanACall() throws SQLException {
-    try (ShardedDatabase database = ShardedDatabase.open(within(Duration.ofMillis(300)));
+    try (ShardedDatabase database = ShardedDatabase.open(within(Duration.ofSeconds(1)));
         Connection connection = database.dataSource(7).getConnection()) {
-      assertThat(sleep(connection, 2)).isTrue();
+      assertThat(sleep(connection, 3)).isTrue();
     }
   }
 
   @Test
   void installingMayTakeLongerThanACall() throws Exception {
     PostgresServer primary = shard.primary();
-    try (ShardedDatabase database = ShardedDatabase.open(within(Duration.ofMillis(300)));
+    try (ShardedDatabase database = ShardedDatabase.open(within(Duration.ofSeconds(1)));
         Connection other = primary.connect()) {
       other.setAutoCommit(false);
       other.createStatement().execute("SELECT pg_advisory_xact_lock(" + 0x7761796D61726BL + ")");
@@ -383,7 +382,7 @@ class LanesIT {
                   Clusters.count(
                           primary,
                           "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                              + " AND now() - query_start > interval '1500 ms'")
+                              + " AND now() - query_start > interval '2500 ms'")
                       == 1);
       other.rollback();
 

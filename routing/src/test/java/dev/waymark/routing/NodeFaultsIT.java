@@ -391,9 +391,10 @@ class NodeFaultsIT {
       counting.set(false);
       long took = System.nanoTime() - began;
 
-      // One reading more than there are in a look with a count, and a look at either end.
-      long looks = took / (config.monitor().interval().toNanos() / 2) + 2;
-      assertThat(readings.get()).isLessThanOrEqualTo(3 * looks * 8);
+      // Half the interval, shortened by a tenth at most, and a look at either end; no look of the
+      // three monitors reads the clock more often than ten times.
+      long looks = took / (config.monitor().interval().toNanos() / 2 * 9 / 10) + 2;
+      assertThat(readings.get()).isLessThanOrEqualTo(3 * looks * 10);
     }
   }
 
