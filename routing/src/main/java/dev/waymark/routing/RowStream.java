@@ -49,6 +49,10 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
   private final MissingShards policy;
   private final int shards;
   private final Executor executor;
+
+  /** The sources that are still at work. */
+  private final CountDownLatch running;
+
   private volatile boolean closed;
 
   /**
@@ -74,6 +78,7 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
     this.policy = options.missing();
     this.shards = shards.size();
     this.executor = executor;
+    this.running = new CountDownLatch(shards.size());
     for (LiveShard shard : shards) {
       sources.add(new Source(shard, query));
     }
@@ -108,8 +113,6 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
 
     private @Nullable Thread worker;
     private @Nullable Connection connection;
-    private final CountDownLatch ended = new CountDownLatch(1);
-
     private @Nullable Object next;
     private long sent;
 
@@ -125,7 +128,7 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
         readAll(reader);
       } finally {
         works(null, null);
-        ended.countDown();
+        running.countDown();
       }
     }
 
@@ -374,15 +377,11 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
   public void close() {
     closed = true;
     try {
-      for (Source source : sources) {
-        // A source that waits for the reader looks up by itself, and keeps its connection.
-        if (!source.ended.await(LOOK_UP_MILLIS * 2, TimeUnit.MILLISECONDS)) {
-          source.cutOff();
-        }
-      }
-      for (Source source : sources) {
-        // Bounded, as the work of making a row is the caller's own and may heed nothing.
-        source.ended.await(LOOK_UP_MILLIS * 20, TimeUnit.MILLISECONDS);
+      // A source that waits for the reader looks up by itself, and its connection stays good.
+      if (!running.await(LOOK_UP_MILLIS * 2, TimeUnit.MILLISECONDS)) {
+        sources.forEach(Source::cutOff);
+        // Bounded, as making a row is the caller's own work and may heed nothing.
+        running.await(LOOK_UP_MILLIS * 20, TimeUnit.MILLISECONDS);
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
