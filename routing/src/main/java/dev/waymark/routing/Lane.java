@@ -8,7 +8,8 @@ import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
-import org.postgresql.PGConnection;
+import org.postgresql.core.BaseConnection;
+import org.postgresql.core.QueryExecutor;
 
 /**
  * The right to use one connection of a pool, and the record of the call that has it: what the
@@ -228,7 +229,7 @@ final class Lane {
    */
   void cutOffAndCancelIfStill(Connection open) {
     if (end(open)) {
-      PGConnection server = server(open);
+      QueryExecutor server = server(open);
       cutOff(open);
       cancel(server);
     }
@@ -252,20 +253,23 @@ final class Lane {
     cancel(server(open));
   }
 
-  /** The driver's own connection, or null if the call has ended. */
-  static @Nullable PGConnection server(Connection open) {
+  /**
+   * Who can cancel what a connection does, even once that is closed, which the connection itself
+   * refuses; null if the call has ended.
+   */
+  static @Nullable QueryExecutor server(Connection open) {
     try {
-      return open.unwrap(PGConnection.class);
+      return open.unwrap(BaseConnection.class).getQueryExecutor();
     } catch (SQLException ended) {
       return null;
     }
   }
 
   /** Asks the server to stop whatever the session does. Blocks while that is asked. */
-  static void cancel(@Nullable PGConnection server) {
+  static void cancel(@Nullable QueryExecutor server) {
     try {
       if (server != null) {
-        server.cancelQuery();
+        server.sendQueryCancel();
       }
     } catch (SQLException | RuntimeException unheard) {
       // The server does not listen: the call is then cut off.

@@ -238,9 +238,8 @@ final class NodePool implements AutoCloseable {
   void discard(Connection connection) {
     // The socket first: a server that hangs would otherwise be waited for.
     Lane.cutOff(connection);
+    // Not closed besides: HikariCP takes what it evicts apart, and stumbles over that in close().
     hikari.evictConnection(connection);
-    // Whoever has kept it finds it closed.
-    NodePools.giveBack(connection);
   }
 
   /** Cuts off every call in flight: the node hangs or is gone. */

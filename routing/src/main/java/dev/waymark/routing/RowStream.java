@@ -25,7 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.postgresql.PGConnection;
+import org.postgresql.core.QueryExecutor;
 
 /**
  * The rows of all shards in one order, read as they are wanted: each shard's come through a
@@ -144,7 +144,7 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
 
     /** Ends whatever is still done for this shard. */
     void cutOff() {
-      PGConnection server = null;
+      QueryExecutor server = null;
       working.lock();
       try {
         if (connection != null) {
@@ -159,7 +159,7 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
         working.unlock();
       }
       if (server != null) {
-        PGConnection busy = server;
+        QueryExecutor busy = server;
         try {
           // The socket is closed, which a server that computes does not notice.
           executor.execute(() -> Lane.cancel(busy));

@@ -382,8 +382,9 @@ class NodeFaultsIT {
         Clusters.config(cluster)
             .withCalls(new WaymarkConfig.Calls(Duration.ofSeconds(2), Consistency.session()));
     try (ShardedDatabase database = ShardedDatabase.open(config, clock)) {
-      shard.primary().kill();
-      await().until(() -> trouble(database, shard.primary()) != null);
+      PostgresServer primary = shard.primary();
+      primary.kill();
+      await().until(() -> trouble(database, primary) != null);
       long began = System.nanoTime();
       counting.set(true);
       assertThat(catchThrowable(() -> database.write(7, c -> save(c, 7, "no"))))
