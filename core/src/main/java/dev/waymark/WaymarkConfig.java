@@ -164,7 +164,8 @@ public record WaymarkConfig(
    *
    * @param size connections in each pool, at least 1
    * @param connectTimeout how long opening one connection may take, at least 250 ms
-   * @param acquireTimeout how long a call may wait for a connection of a pool, at least 250 ms
+   * @param acquireTimeout how long a call waits for a connection of one pool, at least 250 ms; then
+   *     a read tries another node, and a write waits again, both until {@code calls.deadline}
    */
   public record Pool(int size, Duration connectTimeout, Duration acquireTimeout) {
     /** Checks each value. */
@@ -211,7 +212,7 @@ public record WaymarkConfig(
    *     preference
    * @param slowStart over how long a node that came back is given its full share; zero for at once
    * @param freshnessWait how long a read may wait until a replica is fresh enough, before the
-   *     primary answers; zero for not at all
+   *     primary answers, within {@code calls.deadline}; zero for not at all
    */
   public record Reads(
       Balancing balancing, String zone, Duration slowStart, Duration freshnessWait) {

@@ -56,6 +56,15 @@ final class Failures {
   }
 
   /**
+   * Whether a lost connection is the calling thread's own doing: the JDK closes the socket that a
+   * virtual thread waits on when that is interrupted. Nothing is wrong with the node then, and
+   * whoever interrupts does not want the call to go on elsewhere.
+   */
+  static boolean isOwnInterrupt() {
+    return Thread.currentThread().isInterrupted();
+  }
+
+  /**
    * Whether no answer came in time. That says nothing about the node: the statement may just be
    * slow. A node that hangs is found by the monitor, which asks something quick.
    */

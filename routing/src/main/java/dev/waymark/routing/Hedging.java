@@ -9,6 +9,7 @@ import dev.waymark.routing.NodeView.Choice;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -63,6 +64,7 @@ final class Hedging {
       @Nullable Session session,
       Choice choice,
       Lane lane,
+      Connection connection,
       Work<T, ?> work,
       long dueAt) {
     if (choice.route().reason() != Reason.REPLICA_IS_FRESH) {
@@ -70,11 +72,21 @@ final class Hedging {
     }
     credit.accumulateAndGet(
         settings.budget(), (have, earned) -> Math.min(have + earned, PRICE * MOST_SAVED));
-    Race<T> race = new Race<>(shard, key, consistency, session, choice, lane, work, dueAt);
+    Race<T> race =
+        new Race<>(shard, key, consistency, session, choice, lane, connection, work, dueAt);
     long delay = Math.max(settings.minimumDelay().toNanos(), shard.latencies().nanos());
-    race.alarm = timer.schedule(() -> executor.execute(race::second), delay, TimeUnit.NANOSECONDS);
-    return race;
+    try {
+      race.alarm =
+          timer.schedule(() -> executor.execute(race::runSecond), delay, TimeUnit.NANOSECONDS);
+      return race;
+    } catch (RejectedExecutionException closing) {
+      // The first node's answer may still come.
+      return null;
+    }
   }
+
+  /** A second run's right to a connection, and the connection. */
+  private record Second(Lane lane, Connection connection) {}
 
   /** One read on perhaps two nodes. */
   final class Race<T extends @Nullable Object> {
@@ -84,12 +96,16 @@ final class Hedging {
     private final @Nullable Session session;
     private final Choice first;
     private final Lane firstLane;
+
+    /** By the time the second node has answered, another call may have the lane. */
+    private final Connection firstConnection;
+
     private final Work<T, ?> work;
     private final long dueAt;
     private java.util.concurrent.@Nullable Future<?> alarm;
 
-    /** The second node's connection while it runs. */
-    private volatile @Nullable Connection secondConnection;
+    /** What the second node's run has, while it runs. */
+    private volatile @Nullable Second second;
 
     /** Null until one has won; the first node's own answer is told by {@link #FIRST}. */
     private final AtomicReference<@Nullable Object> winner = new AtomicReference<>();
@@ -101,6 +117,7 @@ final class Hedging {
         @Nullable Session session,
         Choice first,
         Lane firstLane,
+        Connection firstConnection,
         Work<T, ?> work,
         long dueAt) {
       this.shard = shard;
@@ -109,6 +126,7 @@ final class Hedging {
       this.session = session;
       this.first = first;
       this.firstLane = firstLane;
+      this.firstConnection = firstConnection;
       this.work = work;
       this.dueAt = dueAt;
     }
@@ -119,9 +137,13 @@ final class Hedging {
         alarm.cancel(false);
       }
       boolean won = winner.compareAndSet(null, FIRST);
-      Connection loser = secondConnection;
+      Second loser = second;
       if (won && loser != null) {
-        executor.execute(() -> Lane.cancel(loser));
+        try {
+          executor.execute(() -> loser.lane().cancelIfStill(loser.connection()));
+        } catch (RejectedExecutionException closing) {
+          // Its connection is about to be closed as well.
+        }
       }
       return won;
     }
@@ -132,12 +154,12 @@ final class Hedging {
     }
 
     /** The second node's answer, if that is why the first one's connection failed. */
-    @SuppressWarnings("unchecked") // What is not FIRST is what second() has put there.
+    @SuppressWarnings("unchecked") // What is not FIRST is what runSecond() has put there.
     @Nullable Won<T> afterFailure() {
       return firstIsDone() ? null : (Won<T>) winner.get();
     }
 
-    private void second() {
+    private void runSecond() {
       if (winner.get() != null) {
         return;
       }
@@ -166,7 +188,7 @@ final class Hedging {
         if (!ReadAttempts.isStillThere(shard, choice.node())) {
           return;
         }
-        secondConnection = connection;
+        second = new Second(lane, connection);
         if (winner.get() != null) {
           return;
         }
@@ -175,11 +197,7 @@ final class Hedging {
         if (winner.compareAndSet(null, new Won<>(value, hedged))) {
           listener.hedged(shard.name(), Hedge.WON);
           // Whatever the first node still does is for nobody.
-          Connection loser = firstLane.connection();
-          firstLane.cutOff();
-          if (loser != null) {
-            Lane.cancel(loser);
-          }
+          firstLane.cutOffAndCancelIfStill(firstConnection);
         } else {
           listener.hedged(shard.name(), Hedge.LOST);
         }
@@ -190,7 +208,7 @@ final class Hedging {
         // The work's own: its first run will meet it as well.
         listener.hedged(shard.name(), Hedge.LOST);
       } finally {
-        secondConnection = null;
+        second = null;
         lane.close();
       }
     }

@@ -2,7 +2,9 @@ package dev.waymark.routing;
 
 import dev.waymark.LogPosition;
 import java.io.PrintWriter;
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -39,72 +41,118 @@ final class KeyDataSource implements DataSource {
       writer.lane().close();
       throw failure;
     }
-    Session session = database.currentSession();
-    AtomicBoolean closed = new AtomicBoolean();
     return (Connection)
         Proxy.newProxyInstance(
             KeyDataSource.class.getClassLoader(),
             new Class<?>[] {Connection.class},
-            (proxy, method, arguments) -> {
-              try {
-                switch (method.getName()) {
-                  case "commit" -> {
-                    connection.commit();
-                    learnPosition(connection, session);
-                    return null;
-                  }
-                  case "close" -> {
-                    if (closed.compareAndSet(false, true)) {
-                      close(writer.lane(), connection, session);
-                    }
-                    return null;
-                  }
-                  default -> {
-                    return method.invoke(connection, arguments);
-                  }
-                }
-              } catch (InvocationTargetException failure) {
-                throw failure.getTargetException();
-              }
-            });
+            new Borrowed(writer.lane(), connection, database.currentSession()));
   }
 
-  private void close(Lane lane, Connection connection, Session session) throws SQLException {
-    try {
-      // What was begun and not committed is rolled back, as the pool would do.
-      NodePools.endOwnTransaction(connection);
-      learnPosition(connection, session);
-    } finally {
-      lane.close();
+  /** A connection in its user's hands: a session learns what is committed on it. */
+  private final class Borrowed implements InvocationHandler {
+    private final Lane lane;
+    private final Connection connection;
+    private final Session session;
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private final AtomicBoolean givenUp = new AtomicBoolean();
+
+    Borrowed(Lane lane, Connection connection, Session session) {
+      this.lane = lane;
+      this.connection = connection;
+      this.session = session;
     }
-  }
 
-  /**
-   * Learns a position at or after every commit that the connection's user has been told of; on
-   * another connection where this one is lost.
-   */
-  private void learnPosition(Connection connection, Session session) throws SQLException {
-    try {
-      if (!connection.isClosed()) {
-        database.wrote(shard, session, key, position(connection));
-        return;
+    @Override
+    public @Nullable Object invoke(Object proxy, Method method, Object @Nullable [] arguments)
+        throws Throwable {
+      switch (method.getName()) {
+        case "commit" -> {
+          connection.commit();
+          learnPosition();
+          if (!givenUp.get()) {
+            lane.noDeadline();
+          }
+          return null;
+        }
+        case "close" -> {
+          if (closed.compareAndSet(false, true)) {
+            close();
+          }
+          return null;
+        }
+        default -> {
+          try {
+            return method.invoke(connection, arguments);
+          } catch (InvocationTargetException failure) {
+            throw failure.getTargetException();
+          }
+        }
       }
-    } catch (SQLException lost) {
-      // Asked again below.
     }
-    Writes.Writer another = database.connectionTo(shard, key);
-    try {
-      database.wrote(shard, session, key, position(another.connection()));
-    } catch (SQLException failure) {
-      throw new SQLException(
+
+    private void close() throws SQLException {
+      try {
+        try {
+          if (!givenUp.get()) {
+            // From here on it is our own doing, not the user's.
+            lane.dueAt(database.dueAt());
+          }
+          // What was begun and not committed is rolled back, as the pool would do.
+          NodePools.endOwnTransaction(connection);
+        } catch (SQLException lost) {
+          // The server rolls back what loses its connection; what was committed before counts.
+        }
+        learnPosition();
+      } finally {
+        giveUp();
+      }
+    }
+
+    private void giveUp() {
+      if (givenUp.compareAndSet(false, true)) {
+        lane.close();
+      }
+    }
+
+    /**
+     * Learns a position at or after every commit that the connection's user has been told of; on
+     * another connection where this one is lost.
+     */
+    private void learnPosition() throws SQLException {
+      try {
+        if (!givenUp.get() && !connection.isClosed()) {
+          lane.dueAt(database.dueAt());
+          database.wrote(shard, session, key, position(connection));
+          return;
+        }
+      } catch (SQLException failure) {
+        if (!connection.isClosed()) {
+          throw notLearnt(failure);
+        }
+      }
+      // Whoever waited for a second lane with the first one in hand could wait for itself.
+      giveUp();
+      try {
+        Writes.Writer another = database.connectionTo(shard, key);
+        try {
+          database.wrote(shard, session, key, position(another.connection()));
+        } finally {
+          another.lane().close();
+        }
+      } catch (SQLException | IllegalStateException failure) {
+        // The latter if the database has been closed.
+        throw notLearnt(failure);
+      }
+    }
+
+    private SQLException notLearnt(Exception cause) {
+      return new SQLException(
           "What was committed on shard "
               + shard.name()
               + " is committed, but the session could not learn where: it may not see it until every"
               + " replica has replayed it. Read with strong consistency",
           "08007",
-          failure);
-    } finally {
-      another.lane().close();
+          cause);
     }
   }
 

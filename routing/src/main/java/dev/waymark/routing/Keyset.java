@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  * the same, comes exactly once.
  *
  * <p>The last column must make the order total (the key, most often). Sorting values must not be
- * null. An immutable value, safe to share.
+ * null: SQL finds no row behind a null, so such rows would be missing. One that comes is refused
+ * with an error; exclude them in the query. An immutable value, safe to share.
  *
  * @param <T> a row
  */
@@ -46,7 +47,10 @@ public final class Keyset<T> {
 
   /** One sorting column: {@code value} is what a row holds there, a long, string or instant. */
   private record Column<T>(
-      String name, Direction direction, Function<T, ? extends Comparable<?>> value) {}
+      String name,
+      String expression,
+      Direction direction,
+      Function<T, ? extends Comparable<?>> value) {}
 
   private Keyset(ShardQuery<T> query, List<Column<T>> columns) {
     this.query = query;
@@ -64,30 +68,33 @@ public final class Keyset<T> {
 
   /** Sorted by a column of whole numbers, behind what it is sorted by already. */
   public Keyset<T> byLong(String column, Direction direction, Function<T, Long> value) {
-    return by(column, direction, value);
+    return by(column, column, direction, value);
   }
 
   /**
-   * Sorted by a column of text. The column's collation must be {@code C}, which sorts as Java does:
-   * by code points, other than text beyond the basic plane.
+   * Sorted by a column of text, by code points: the one order that every shard and this process
+   * agree on, whatever collation the column has. Only an index with collation {@code C} serves it.
    */
   public Keyset<T> byText(String column, Direction direction, Function<T, String> value) {
-    return by(column, direction, value);
+    return by(column, column + " COLLATE \"C\"", direction, value);
   }
 
   /** Sorted by a column of {@code timestamptz}. */
   public Keyset<T> byInstant(String column, Direction direction, Function<T, Instant> value) {
-    return by(column, direction, value);
+    return by(column, column, direction, value);
   }
 
   private Keyset<T> by(
-      String column, Direction direction, Function<T, ? extends Comparable<?>> value) {
+      String column,
+      String expression,
+      Direction direction,
+      Function<T, ? extends Comparable<?>> value) {
     if (!column.matches(IDENTIFIER)) {
       throw new IllegalArgumentException(
           "A sorting column must be a plain name, not '" + column + "'");
     }
     List<Column<T>> more = new ArrayList<>(columns);
-    more.add(new Column<>(column, direction, value));
+    more.add(new Column<>(column, expression, direction, value));
     return new Keyset<>(query, List.copyOf(more));
   }
 
@@ -109,12 +116,45 @@ public final class Keyset<T> {
 
   @SuppressWarnings({"unchecked", "rawtypes"}) // One column holds values of one type.
   private static int compare(Comparable left, Comparable right) {
-    return left.compareTo(right);
+    return left instanceof String text
+        ? compareCodePoints(text, (String) right)
+        : left.compareTo(right);
+  }
+
+  /**
+   * As collation {@code C} compares the UTF-8 of both. Java's own order differs beyond the basic
+   * plane: the halves of such a character come before U+E000, the character itself after it.
+   */
+  private static int compareCodePoints(String left, String right) {
+    int length = Math.min(left.length(), right.length());
+    for (int i = 0; i < length; i++) {
+      char one = left.charAt(i);
+      char other = right.charAt(i);
+      if (one != other) {
+        boolean isPair = Character.isSurrogate(one);
+        return isPair == Character.isSurrogate(other) ? one - other : isPair ? 1 : -1;
+      }
+    }
+    return left.length() - right.length();
   }
 
   private static <T> Comparable<?> value(Column<T> column, T row) {
     return Objects.requireNonNull(
         column.value().apply(row), () -> "The sorting column " + column.name() + " is null");
+  }
+
+  /** Told at the first one that comes, and not once a page is missing what is behind it. */
+  private T withoutNull(T row) {
+    for (Column<T> column : columns) {
+      if (column.value().apply(row) == null) {
+        throw new IllegalArgumentException(
+            "The sorting column "
+                + column.name()
+                + " is null in a row; no page begins behind a null, so exclude such rows in the"
+                + " query");
+      }
+    }
+    return row;
   }
 
   /** The query of one page: at most {@code rows} rows behind a place, null for the beginning. */
@@ -124,7 +164,8 @@ public final class Keyset<T> {
         columns.stream()
             .map(
                 column ->
-                    column.name() + (column.direction() == Direction.ASCENDING ? " ASC" : " DESC"))
+                    column.expression()
+                        + (column.direction() == Direction.ASCENDING ? " ASC" : " DESC"))
             .collect(Collectors.joining(", "));
     String sql =
         "SELECT * FROM ("
@@ -144,7 +185,7 @@ public final class Keyset<T> {
             set(statement, first, behind);
           }
         },
-        query.row(),
+        row -> withoutNull(query.row().of(row)),
         Math.max(1, rows));
   }
 
@@ -160,7 +201,7 @@ public final class Keyset<T> {
   /** A comparison of rows where one index can serve it, else column by column. */
   private String condition() {
     if (isUniform()) {
-      String names = columns.stream().map(Column::name).collect(Collectors.joining(", "));
+      String names = columns.stream().map(Column::expression).collect(Collectors.joining(", "));
       String marks = columns.stream().map(column -> "?").collect(Collectors.joining(", "));
       return "(" + names + ") " + sign(columns.get(0)) + " (" + marks + ")";
     }
@@ -168,9 +209,9 @@ public final class Keyset<T> {
     for (int i = 0; i < columns.size(); i++) {
       StringBuilder one = new StringBuilder();
       for (int j = 0; j < i; j++) {
-        one.append(columns.get(j).name()).append(" = ? AND ");
+        one.append(columns.get(j).expression()).append(" = ? AND ");
       }
-      cases.add(one + columns.get(i).name() + " " + sign(columns.get(i)) + " ?");
+      cases.add(one + columns.get(i).expression() + " " + sign(columns.get(i)) + " ?");
     }
     return "((" + String.join(") OR (", cases) + "))";
   }
@@ -280,6 +321,7 @@ public final class Keyset<T> {
   private int fingerprint() {
     CRC32C checksum = new CRC32C();
     checksum.update(query.sql().getBytes(StandardCharsets.UTF_8));
+    checksum.update(ParameterText.of(query.parameters()).getBytes(StandardCharsets.UTF_8));
     for (Column<T> column : columns) {
       checksum.update((column.name() + column.direction()).getBytes(StandardCharsets.UTF_8));
     }

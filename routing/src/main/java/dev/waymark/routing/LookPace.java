@@ -47,6 +47,17 @@ record LookPace(WaymarkConfig.Monitor monitor) {
   }
 
   /**
+   * How long a look that is wished for still has to wait. A call that waits wishes for a look each
+   * time it has looked at news in vain, and each look is news: without a pause, looks and waiting
+   * calls would drive each other as fast as the servers answer.
+   *
+   * @param sinceLookNanos how long ago the last look began
+   */
+  long pauseAfterWishNanos(long sinceLookNanos, int watchers) {
+    return Math.max(0, pauseNanos(Demand.URGENT, watchers) - sinceLookNanos);
+  }
+
+  /**
    * How long a count of the watchers is good for: longer each time while it stays about the same,
    * short again once it has changed, as processes of a service come and go together.
    *

@@ -12,6 +12,7 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Properties;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
@@ -78,10 +79,8 @@ final class NodeConnections implements javax.sql.DataSource {
       // Statements and not driver properties, which a URL's own options would override. The server
       // gives up a little after the caller has: a forgotten read would go on to hold its snapshot,
       // and a replica's replay with it.
-      long patience = config.calls().deadline().toMillis() + 1_000;
       try (Statement statement = connection.createStatement()) {
-        statement.execute(
-            "SET default_transaction_read_only = on; SET statement_timeout = " + patience);
+        statement.execute("SET default_transaction_read_only = on; " + statementTimeout(0));
       }
     }
     Look look = Look.at(connection, nanoClock);
@@ -89,9 +88,46 @@ final class NodeConnections implements javax.sql.DataSource {
     if (use == Use.WRITES && look.role() != Role.PRIMARY) {
       throw new SQLException(node + " is not the primary any more", "08004");
     }
-    // In milliseconds; the driver's own setting knows whole seconds only.
-    long answer = config.calls().deadline().toMillis() + 500;
-    connection.setNetworkTimeout(Runnable::run, (int) Math.min(answer, Integer.MAX_VALUE));
+    setAnswerTimeout(connection, 0);
+  }
+
+  /**
+   * Gives a connection more time than {@code calls.deadline} for each answer, and the server for
+   * each statement; one round trip.
+   */
+  void makePatient(Connection connection, long longerByNanos) throws SQLException {
+    long more = TimeUnit.NANOSECONDS.toMillis(longerByNanos) + 1;
+    setAnswerTimeout(connection, more);
+    setStatementTimeout(connection, more);
+  }
+
+  /** The opposite of {@link #makePatient}; one round trip. */
+  void makeUsual(Connection connection) throws SQLException {
+    setStatementTimeout(connection, 0);
+    setAnswerTimeout(connection, 0);
+  }
+
+  private void setStatementTimeout(Connection connection, long moreMillis) throws SQLException {
+    if (use == Use.READS) {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute(statementTimeout(moreMillis));
+      }
+    }
+  }
+
+  private String statementTimeout(long moreMillis) {
+    return "SET statement_timeout = " + atMost(moreMillis, 1_000);
+  }
+
+  /** In milliseconds; the driver's own setting knows whole seconds only. */
+  private void setAnswerTimeout(Connection connection, long moreMillis) throws SQLException {
+    connection.setNetworkTimeout(Runnable::run, atMost(moreMillis, 500));
+  }
+
+  /** The deadline and some time, as far as both server and driver can count milliseconds. */
+  private int atMost(long moreMillis, long graceMillis) {
+    long deadline = config.calls().deadline().toMillis();
+    return (int) Math.min(deadline + moreMillis + graceMillis, Integer.MAX_VALUE);
   }
 
   /** What the driver is told, beside the URL's own parameters, which win. */

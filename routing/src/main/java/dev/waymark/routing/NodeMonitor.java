@@ -71,7 +71,7 @@ final class NodeMonitor implements AutoCloseable {
     thread.start();
   }
 
-  /** Asks for a look without waiting for the pause to end. */
+  /** Asks for a look before the pause ends, as soon as the pace of waiting calls allows it. */
   void lookSoon() {
     if (wishes.availablePermits() == 0) {
       wishes.release();
@@ -87,6 +87,7 @@ final class NodeMonitor implements AutoCloseable {
     long pause = config.monitor().interval().toNanos();
     try {
       while (!stopped) {
+        long lookedAt = nanoClock.getAsLong();
         boolean up = look();
         lookedOnce.countDown();
         LookPace.Demand demand = observer.demand();
@@ -95,6 +96,8 @@ final class NodeMonitor implements AutoCloseable {
                 ? pace.pauseNanos(demand, watchers)
                 : pace.pauseAfterFailureNanos(demand, watchers, pause);
         if (wishes.tryAcquire(LookPace.jittered(pause, jitter), TimeUnit.NANOSECONDS)) {
+          long since = nanoClock.getAsLong() - lookedAt;
+          TimeUnit.NANOSECONDS.sleep(pace.pauseAfterWishNanos(since, watchers));
           wishes.drainPermits();
         }
       }
@@ -106,22 +109,19 @@ final class NodeMonitor implements AutoCloseable {
   }
 
   private boolean look() {
+    boolean isReused = connection != null;
     try {
-      Connection open = connection;
-      if (open == null) {
-        connection = open = connect();
-        counted = 0;
-        countDueAtNanos = nanoClock.getAsLong();
+      try {
+        observer.sawUp(node.index(), Look.at(connected(), nanoClock));
+      } catch (SQLException failure) {
+        if (stopped || !isReused || Failures.isTimeout(failure)) {
+          throw failure;
+        }
+        // One connection is lost: ended by an operator, say, or by a firewall. Reads are cut off
+        // when a node is down, so that is asked first.
+        disconnect();
+        observer.sawUp(node.index(), Look.at(connected(), nanoClock));
       }
-      observer.sawUp(node.index(), Look.at(open, nanoClock));
-      if (nanoClock.getAsLong() - countDueAtNanos >= 0) {
-        watchers = countWatchers(open);
-        pauseBetweenCountsNanos =
-            pace.pauseBetweenCountsNanos(counted, watchers, pauseBetweenCountsNanos);
-        counted = watchers;
-        countDueAtNanos = nanoClock.getAsLong() + pauseBetweenCountsNanos;
-      }
-      return true;
     } catch (SQLException failure) {
       lost(failure);
       return false;
@@ -129,6 +129,35 @@ final class NodeMonitor implements AutoCloseable {
       // The driver throws one when it is interrupted; whatever it is, watching goes on.
       lost(new SQLException(failure.toString(), "08001", failure));
       return false;
+    }
+    countIfDue();
+    return true;
+  }
+
+  private Connection connected() throws SQLException {
+    Connection open = connection;
+    if (open == null) {
+      connection = open = connect();
+      counted = 0;
+      countDueAtNanos = nanoClock.getAsLong();
+    }
+    return open;
+  }
+
+  private void countIfDue() {
+    Connection open = connection;
+    if (open == null || nanoClock.getAsLong() - countDueAtNanos < 0) {
+      return;
+    }
+    try {
+      watchers = countWatchers(open);
+      pauseBetweenCountsNanos =
+          pace.pauseBetweenCountsNanos(counted, watchers, pauseBetweenCountsNanos);
+      counted = watchers;
+      countDueAtNanos = nanoClock.getAsLong() + pauseBetweenCountsNanos;
+    } catch (SQLException | RuntimeException failure) {
+      // The node has just answered the look: whether it is down, the next look says.
+      disconnect();
     }
   }
 

@@ -17,6 +17,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One pool of connections to one node, and a lane for each: calls beyond the pool's size wait here,
@@ -30,7 +32,10 @@ final class NodePool implements AutoCloseable {
   private static final int INDEX_BITS = 20;
   private static final long INDEX = (1L << INDEX_BITS) - 1;
 
+  private static final Logger log = LoggerFactory.getLogger(ShardedDatabase.class);
+
   private final HikariDataSource hikari;
+  private final NodeConnections connections;
   private final LongSupplier nanoClock;
   private final BooleanSupplier isWanted;
   private final long acquireNanos;
@@ -51,6 +56,12 @@ final class NodePool implements AutoCloseable {
   /** Raised before the last try to take a lane, read after each release: no wake-up is lost. */
   private final AtomicInteger waiting = new AtomicInteger();
 
+  /** Set before the last waiters are woken: nobody waits for a lane of a closed pool. */
+  private volatile boolean closed;
+
+  /** Whether it was told that a lane could not be looked after: once is enough. */
+  private boolean isTroubleTold;
+
   /**
    * Opens a pool; connections follow when they are needed.
    *
@@ -63,6 +74,7 @@ final class NodePool implements AutoCloseable {
       WaymarkConfig config,
       LongSupplier nanoClock,
       BooleanSupplier isWanted) {
+    this.connections = connections;
     this.nanoClock = nanoClock;
     this.isWanted = isWanted;
     this.acquireNanos = config.pool().acquireTimeout().toNanos();
@@ -118,6 +130,9 @@ final class NodePool implements AutoCloseable {
     queue.lock();
     try {
       while ((lane = tryTake()) == null) {
+        if (closed) {
+          throw new SQLTransientConnectionException("the database is closed", "08003");
+        }
         if (left <= 0) {
           throw new SQLTransientConnectionException(
               "every connection is in use, " + describe(), "08001");
@@ -195,9 +210,36 @@ final class NodePool implements AutoCloseable {
   void endOverdue(long nowNanos, long budgetNanos, long graceNanos, Executor background) {
     if (inFlight() > 0) {
       for (Lane lane : lanes) {
-        lane.endIfOverdue(nowNanos, budgetNanos, graceNanos, background);
+        try {
+          lane.endIfOverdue(nowNanos, nanoClock, budgetNanos, graceNanos, background);
+        } catch (Throwable trouble) {
+          // No memory for a thread that cancels, for instance. The watchdog must outlive that: the
+          // next round cuts the call off, and every other call still has a deadline.
+          if (!isTroubleTold) {
+            isTroubleTold = true;
+            log.warn("A call that is overdue could not be cancelled {}", describe(), trouble);
+          }
+        }
       }
     }
+  }
+
+  /** Lets a connection's answers take longer than the pool's usually may. */
+  void makePatient(Connection connection, long longerByNanos) throws SQLException {
+    connections.makePatient(connection, longerByNanos);
+  }
+
+  /** The opposite of {@link #makePatient}. */
+  void makeUsual(Connection connection) throws SQLException {
+    connections.makeUsual(connection);
+  }
+
+  /** Closes a connection for good instead of returning it. */
+  void discard(Connection connection) {
+    // The socket first: a server that hangs would otherwise be waited for.
+    Lane.cutOff(connection);
+    // Not closed besides: HikariCP takes what it evicts apart, and stumbles over that in close().
+    hikari.evictConnection(connection);
   }
 
   /** Cuts off every call in flight: the node hangs or is gone. */
@@ -235,6 +277,7 @@ final class NodePool implements AutoCloseable {
 
   @Override
   public void close() {
+    closed = true;
     hikari.close();
     queue.lock();
     try {

@@ -83,25 +83,31 @@ final class NodePools implements AutoCloseable {
     return pool == null ? 0 : pool.inFlight();
   }
 
-  /**
-   * Returns a connection. A transaction that the work began by a statement of its own is rolled
-   * back: the pool does so only with auto-commit off, and whoever comes next would be inside it.
-   */
+  /** Returns a connection to its pool. */
   static void giveBack(Connection connection) {
-    try (connection) {
-      endOwnTransaction(connection);
+    try {
+      connection.close();
     } catch (SQLException broken) {
       // The pool discards it; what the call itself met has been told already.
     }
   }
 
-  static void endOwnTransaction(Connection connection) throws SQLException {
-    if (!connection.isClosed()
-        && connection.unwrap(BaseConnection.class).getTransactionState() != TransactionState.IDLE) {
+  /**
+   * Rolls back a transaction that the work began by a statement of its own: the pool does so only
+   * with auto-commit off, and whoever comes next would be inside it.
+   *
+   * @return whether the connection is open
+   */
+  static boolean endOwnTransaction(Connection connection) throws SQLException {
+    if (connection.isClosed()) {
+      return false;
+    }
+    if (connection.unwrap(BaseConnection.class).getTransactionState() != TransactionState.IDLE) {
       try (Statement statement = connection.createStatement()) {
         statement.execute("ROLLBACK");
       }
     }
+    return true;
   }
 
   /** Lets go of every connection: those in use when they come back, the others at once. */

@@ -26,7 +26,10 @@ final class ReadAttempts {
   /** How often one read's work may lose its node: the second time the work itself is suspect. */
   private static final int MAXIMUM_LOST_NODES = 2;
 
-  /** How long a replica is left alone between two questions of a read that waits for it. */
+  /**
+   * How long a replica is left alone between two questions of a read that waits for it, at first;
+   * then twice as long each time, up to the longest pause.
+   */
   private static final long ASK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   /** Between two questions whether a primary shows a commit: most take less than the first. */
@@ -43,6 +46,7 @@ final class ReadAttempts {
   private final long startedAt;
   private final long dueAt;
   private final long waitUntil;
+  private final long longerByNanos;
   private final LongSupplier nanoClock;
   private final RoutingListener listener;
   private final Unavailability unavailability;
@@ -53,6 +57,7 @@ final class ReadAttempts {
   /** Replicas that were asked and had not caught up. */
   private long asked;
 
+  private long askAgainNanos = ASK_AGAIN_NANOS;
   private int lostNodes;
   private @Nullable Throwable lastFailure;
   private @Nullable Semaphore permit;
@@ -74,7 +79,10 @@ final class ReadAttempts {
     this.session = session;
     this.startedAt = startedAt;
     this.dueAt = dueAt;
-    this.waitUntil = startedAt + config.reads().freshnessWait().toNanos();
+    this.longerByNanos = dueAt - startedAt - config.calls().deadline().toNanos();
+    // Whoever may wait longer than the call lasts would never see it end.
+    this.waitUntil =
+        startedAt + Math.min(config.reads().freshnessWait().toNanos(), dueAt - startedAt);
     this.nanoClock = nanoClock;
     this.listener = listener;
     this.unavailability = unavailability;
@@ -107,7 +115,8 @@ final class ReadAttempts {
           continue;
         }
         if (asked != 0 && now - waitUntil < 0) {
-          awaitOther(view, Math.min(ASK_AGAIN_NANOS, waitUntil - now), Wait.FRESH_REPLICA);
+          awaitOther(view, Math.min(askAgainNanos, waitUntil - now), Wait.FRESH_REPLICA);
+          askAgainNanos = Math.min(askAgainNanos * 2, LONGEST_PAUSE_NANOS);
           asked = 0;
           continue;
         }
@@ -130,11 +139,18 @@ final class ReadAttempts {
         asked = 0;
         continue;
       }
-      Ready ready = open(choice);
+      Ready ready = null;
+      try {
+        ready = open(choice);
+      } finally {
+        if (ready == null) {
+          // A read that ends here would keep its permit for ever.
+          ended();
+        }
+      }
       if (ready != null) {
         return ready;
       }
-      ended();
     }
   }
 
@@ -185,7 +201,7 @@ final class ReadAttempts {
     Lane lane = null;
     try {
       lane = shard.pools(node).reads().take(dueAt);
-      Connection connection = lane.open(dueAt);
+      Connection connection = lane.open(dueAt, longerByNanos);
       if (isStillThere(shard, node)
           && Reads.isStillYoungEnough(shard, choice, consistency, nanoClock)) {
         if (session != null && PrimaryVisibility.isInDoubt(node, session)) {
@@ -248,6 +264,10 @@ final class ReadAttempts {
     boolean gaveWay = !lost && node.role() == Role.REPLICA && Failures.isOfReplay(failure);
     if (!lost && !late && !gaveWay) {
       return false;
+    }
+    if (lost && Failures.isOwnInterrupt()) {
+      lostNodes++;
+      throw unavailable("no answer: the call was interrupted", failure);
     }
     if (late || overdue) {
       shard.load(node).failed(nanoClock.getAsLong());

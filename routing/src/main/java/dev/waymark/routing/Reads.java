@@ -77,11 +77,7 @@ final class Reads {
         shard, key, consistency, null, work, answer, recently.getAsLong(), Lane.FROM_FIRST_SIGHT);
   }
 
-  /**
-   * Reads until an instant at the latest.
-   *
-   * @param startedAt a moment ago, if the read is due {@link Lane#FROM_FIRST_SIGHT}
-   */
+  /** Reads until an instant at the latest, as often at a time as hedging has it. */
   <T extends @Nullable Object, R extends @Nullable Object, X extends Exception> R read(
       LiveShard shard,
       long key,
@@ -91,6 +87,39 @@ final class Reads {
       Answer<T, R> answer,
       long startedAt,
       long dueAt)
+      throws X {
+    return read(shard, key, consistency, session, work, answer, startedAt, dueAt, hedging);
+  }
+
+  /** Reads until an instant at the latest; the work never runs twice at the same time. */
+  <T extends @Nullable Object, R extends @Nullable Object, X extends Exception> R readUnhedged(
+      LiveShard shard,
+      long key,
+      Consistency consistency,
+      @Nullable Session session,
+      Work<T, X> work,
+      Answer<T, R> answer,
+      long startedAt,
+      long dueAt)
+      throws X {
+    return read(shard, key, consistency, session, work, answer, startedAt, dueAt, null);
+  }
+
+  /**
+   * The one way of all reads.
+   *
+   * @param startedAt a moment ago, if the read is due {@link Lane#FROM_FIRST_SIGHT}
+   */
+  private <T extends @Nullable Object, R extends @Nullable Object, X extends Exception> R read(
+      LiveShard shard,
+      long key,
+      Consistency consistency,
+      @Nullable Session session,
+      Work<T, X> work,
+      Answer<T, R> answer,
+      long startedAt,
+      long dueAt,
+      @Nullable Hedging hedging)
       throws X {
     shard.used(startedAt);
     ShardView view = shard.view();
@@ -104,7 +133,9 @@ final class Reads {
     }
     Lane lane = choice == null ? null : shard.pools(choice.node()).reads().tryTake();
     Connection connection =
-        choice == null || lane == null ? null : open(shard, choice, lane, consistency, dueAt);
+        choice == null || lane == null
+            ? null
+            : open(shard, choice, lane, consistency, startedAt, dueAt);
     ReadAttempts attempts = null;
     while (true) {
       if (choice == null || lane == null || connection == null) {
@@ -118,11 +149,13 @@ final class Reads {
         lane = ready.lane();
         connection = ready.connection();
       }
-      Hedging.Race<T> race =
-          hedging == null || attempts != null
-              ? null
-              : hedging.start(shard, key, consistency, session, choice, lane, work, dueAt);
+      Hedging.Race<T> race = null;
       try {
+        if (hedging != null && attempts == null) {
+          race =
+              hedging.start(
+                  shard, key, consistency, session, choice, lane, connection, work, dueAt);
+        }
         T value = run(work, connection, choice);
         if (race != null) {
           race.firstAnswered();
@@ -196,9 +229,15 @@ final class Reads {
    * Null, and the lane is free again, if there is no connection, or the node is not what it was.
    */
   private @Nullable Connection open(
-      LiveShard shard, Choice choice, Lane lane, Consistency consistency, long dueAt) {
+      LiveShard shard,
+      Choice choice,
+      Lane lane,
+      Consistency consistency,
+      long startedAt,
+      long dueAt) {
     try {
-      Connection connection = lane.open(dueAt);
+      long longerBy = dueAt == Lane.FROM_FIRST_SIGHT ? 0 : dueAt - startedAt - deadlineNanos;
+      Connection connection = lane.open(dueAt, longerBy);
       if (ReadAttempts.isStillThere(shard, choice.node())
           && isStillYoungEnough(shard, choice, consistency, nanoClock)) {
         return connection;

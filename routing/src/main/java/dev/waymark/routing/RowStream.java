@@ -18,10 +18,14 @@ import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.core.QueryExecutor;
 
 /**
  * The rows of all shards in one order, read as they are wanted: each shard's come through a
@@ -29,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  * however many rows there are. Close it: until then it holds a connection to each shard.
  *
  * <p>There is no common snapshot: each shard answers as of its own moment. A shard that fails
- * before its first row is asked once more elsewhere; later it is missing. Belongs to one thread.
+ * before its first row is asked once more elsewhere; later it is missing. A stream that has failed
+ * gives no further row. Its deadline ends it whether it is read or not. Belongs to one thread.
  *
  * @param <T> a row
  */
@@ -43,7 +48,18 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
   private final Deadline deadline;
   private final MissingShards policy;
   private final int shards;
+  private final Executor executor;
+
+  /** The sources that are still at work. */
+  private final CountDownLatch running;
+
   private volatile boolean closed;
+
+  /**
+   * What ended the stream. Whoever goes on after it gets it again: the rows that would come are not
+   * all that were asked for.
+   */
+  private @Nullable RuntimeException failed;
 
   /** Runs a read on one shard, on the calling thread. */
   interface Reader {
@@ -56,17 +72,19 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
       Comparator<? super T> order,
       ScatterOptions options,
       Deadline deadline,
-      ExecutorService executor,
+      Executor executor,
       Reader reader) {
     this.deadline = deadline;
     this.policy = options.missing();
     this.shards = shards.size();
+    this.executor = executor;
+    this.running = new CountDownLatch(shards.size());
     for (LiveShard shard : shards) {
       sources.add(new Source(shard, query));
     }
     this.merged = new Merge<>(order, sources);
     for (Source source : sources) {
-      source.running = executor.submit(() -> source.run(reader));
+      executor.execute(() -> source.run(reader));
     }
   }
 
@@ -87,7 +105,14 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
     /** Rows, then {@link #END} or a failure. */
     private final BlockingQueue<Object> rows;
 
-    private @Nullable Future<?> running;
+    /**
+     * Guards who works here and with what. Both are taken away under it before they go on to
+     * others, so whoever holds it ends nobody else's work.
+     */
+    private final ReentrantLock working = new ReentrantLock();
+
+    private @Nullable Thread worker;
+    private @Nullable Connection connection;
     private @Nullable Object next;
     private long sent;
 
@@ -98,6 +123,53 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
     }
 
     void run(Reader reader) {
+      works(Thread.currentThread(), null);
+      try {
+        readAll(reader);
+      } finally {
+        works(null, null);
+        running.countDown();
+      }
+    }
+
+    private void works(@Nullable Thread thread, @Nullable Connection with) {
+      working.lock();
+      try {
+        worker = thread;
+        connection = with;
+      } finally {
+        working.unlock();
+      }
+    }
+
+    /** Ends whatever is still done for this shard. */
+    void cutOff() {
+      QueryExecutor server = null;
+      working.lock();
+      try {
+        if (connection != null) {
+          server = Lane.server(connection);
+          Lane.cutOff(connection);
+        }
+        if (worker != null) {
+          // It may wait for a node or for a lane.
+          worker.interrupt();
+        }
+      } finally {
+        working.unlock();
+      }
+      if (server != null) {
+        QueryExecutor busy = server;
+        try {
+          // The socket is closed, which a server that computes does not notice.
+          executor.execute(() -> Lane.cancel(busy));
+        } catch (RejectedExecutionException closing) {
+          // The server gives up by itself a little after the deadline.
+        }
+      }
+    }
+
+    private void readAll(Reader reader) {
       Object last = END;
       try {
         reader.read(shard, this::send);
@@ -115,7 +187,12 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
 
     /** Every failure after a row was sent is told as ours: the work must not run a second time. */
     private Long send(Connection connection) throws SQLException {
+      works(Thread.currentThread(), connection);
       try {
+        if (closed) {
+          // Whoever closed the stream may have found nobody at work yet.
+          throw new Stopped();
+        }
         connection.setAutoCommit(false);
         try (PreparedStatement statement = connection.prepareStatement(query.sql())) {
           statement.setFetchSize(query.fetchSize());
@@ -132,7 +209,10 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
         }
         return sent;
       } catch (SQLException failure) {
-        if (sent > 0 && !closed) {
+        if (closed) {
+          throw new Stopped();
+        }
+        if (sent > 0) {
           throw new WaymarkException(
               "Shard "
                   + shard.name()
@@ -145,13 +225,17 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
               failure);
         }
         throw failure;
+      } finally {
+        works(Thread.currentThread(), null);
       }
     }
 
     private void put(Object row) {
       try {
         while (!rows.offer(row, LOOK_UP_MILLIS, TimeUnit.MILLISECONDS)) {
-          if (closed) {
+          // Nobody may ever come for the rows: whoever forgets a stream, holds a connection to each
+          // shard no longer than this.
+          if (closed || deadline.nanosLeft() <= 0) {
             throw new Stopped();
           }
         }
@@ -252,7 +336,19 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
     if (closed) {
       throw new IllegalStateException("The stream is closed");
     }
-    return merged.hasNext();
+    return unlessFailed(merged::hasNext);
+  }
+
+  private <R> R unlessFailed(Supplier<R> step) {
+    if (failed != null) {
+      throw failed;
+    }
+    try {
+      return step.get();
+    } catch (RuntimeException failure) {
+      failed = failure;
+      throw failure;
+    }
   }
 
   /**
@@ -265,7 +361,7 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
     if (!hasNext()) {
       throw new NoSuchElementException("All rows have been read");
     }
-    return merged.next();
+    return unlessFailed(merged::next);
   }
 
   /** The shards whose rows are not complete, as far as was read; see {@link Scatter#missing}. */
@@ -273,22 +369,23 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
     return Collections.unmodifiableMap(missing);
   }
 
-  /** Stops every shard's work and waits until its connection is back. */
+  /**
+   * Stops every shard's work, whatever it waits for, and waits until its connection is back. A
+   * statement that still runs is cancelled and its connection closed.
+   */
   @Override
   public void close() {
     closed = true;
-    for (Source source : sources) {
-      Future<?> running = source.running;
-      try {
-        if (running != null) {
-          running.get(LOOK_UP_MILLIS * 20, TimeUnit.MILLISECONDS);
-        }
-      } catch (InterruptedException interrupted) {
-        Thread.currentThread().interrupt();
-      } catch (java.util.concurrent.ExecutionException
-          | java.util.concurrent.TimeoutException ended) {
-        // A server that does not answer is ended by the deadline.
+    try {
+      // A source that waits for the reader looks up by itself, and its connection stays good.
+      if (!running.await(LOOK_UP_MILLIS * 2, TimeUnit.MILLISECONDS)) {
+        sources.forEach(Source::cutOff);
+        // Bounded, as making a row is the caller's own work and may heed nothing.
+        running.await(LOOK_UP_MILLIS * 20, TimeUnit.MILLISECONDS);
       }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      sources.forEach(Source::cutOff);
     }
   }
 }

@@ -66,14 +66,12 @@ public final class ShardSchema {
    */
   public void install() throws SQLException {
     for (LiveShard shard : database.shards()) {
-      database.writeOn(shard, transaction -> install(shard.name(), transaction));
+      database.writeWithoutDeadlineOn(shard, transaction -> install(shard.name(), transaction));
     }
   }
 
   private boolean install(String shard, Transaction transaction) throws SQLException {
     Connection connection = transaction.connection();
-    // Looking through a large table may take longer than a call may; the pool sets it back.
-    connection.setNetworkTimeout(Runnable::run, 0);
     // Two processes that start together: the second finds the work done.
     execute(connection, List.of("SELECT pg_advisory_xact_lock(" + INSTALLING + ")"));
     for (Table.Sharded table : shardedTables()) {

@@ -42,7 +42,9 @@ import org.jspecify.annotations.Nullable;
  * wait for a server, so they are at ease on virtual threads.
  *
  * <p>Work that is handed in may run a second time on another node if the first one went away under
- * a read (at the same time with {@code hedging}). A write's work runs once.
+ * a read (at the same time with {@code hedging}). A write's work runs once, except where the server
+ * turned out to be no primary any more and refused to write: what the work did there is rolled
+ * back, and it runs again on the new primary.
  */
 public final class ShardedDatabase implements AutoCloseable {
   private final WaymarkConfig config;
@@ -323,6 +325,17 @@ public final class ShardedDatabase implements AutoCloseable {
     return shards.stream().map(LiveShard::name).toList();
   }
 
+  /** The same for work on whole tables, which takes as long as it takes. */
+  <T extends @Nullable Object, X extends Exception> T writeWithoutDeadlineOn(
+      LiveShard shard, TransactionWork<T, X> work) throws X {
+    return writes.writeWithoutDeadline(shard, currentSession(), bound.get(), work);
+  }
+
+  /** When a call that begins now must be over. */
+  long dueAt() {
+    return nanoClock.getAsLong() + config.calls().deadline().toNanos();
+  }
+
   /** Makes a write known to whoever must not miss it, before its caller hears of it. */
   void wrote(LiveShard shard, Session session, long key, LogPosition position) {
     writes.wrote(shard, session, key, position);
@@ -332,6 +345,13 @@ public final class ShardedDatabase implements AutoCloseable {
    * Plain JDBC connections to the primary of the shard that owns the key, for code that wants a
    * data source. The session that is current when a connection is taken sees what is committed on
    * it, from {@code commit()} on, or with auto-commit from {@code close()} on.
+   *
+   * <p>Only taking a connection is bound by {@code calls.deadline}. What is done with it takes as
+   * long as it takes; {@link java.sql.Connection#setNetworkTimeout} and {@link
+   * java.sql.Statement#setQueryTimeout} limit it.
+   *
+   * <p>{@code commit()} and {@code close()} throw SQLSTATE 08007 if all that was committed is
+   * committed, but the session could not learn that in time.
    *
    * @throws NoShardForKeyException if no shard owns the key
    */
@@ -404,7 +424,16 @@ public final class ShardedDatabase implements AutoCloseable {
         (shard, work) -> {
           Session.Binding binding = session == null ? () -> {} : session.bind();
           try (binding) {
-            readOn(shard, consistency, session, work, deadline);
+            // Two runs at the same time would send their rows into one stream.
+            reads.readUnhedged(
+                shard,
+                Router.NO_KEY,
+                consistency,
+                session,
+                work,
+                (value, node, route) -> value,
+                deadline.startedAt(),
+                deadline.dueAt());
           }
         });
   }

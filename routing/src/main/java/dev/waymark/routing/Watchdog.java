@@ -55,6 +55,7 @@ final class Watchdog implements AutoCloseable {
       long now = nanoClock.getAsLong();
       recentNanos = now;
       for (NodePools each : pools) {
+        // Whatever goes wrong with one lane is told there: this thread must not end by it.
         each.endOverdue(now, budgetNanos, GRACE.toNanos(), background);
       }
       LockSupport.parkNanos(pauseNanos);

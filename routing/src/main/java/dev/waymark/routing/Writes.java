@@ -61,12 +61,48 @@ final class Writes {
   <T extends @Nullable Object, X extends Exception> T write(
       LiveShard shard, long key, Session owner, @Nullable Session bound, TransactionWork<T, X> work)
       throws X {
+    Call call = callFromNow(shard, key);
+    return write(call, call.dueAt(), owner, bound, work);
+  }
+
+  /**
+   * One transaction for work of our own on whole tables, that takes as long as it takes once there
+   * is a primary.
+   */
+  <T extends @Nullable Object, X extends Exception> T writeWithoutDeadline(
+      LiveShard shard, Session owner, @Nullable Session bound, TransactionWork<T, X> work)
+      throws X {
+    Call call = callFromNow(shard, Router.NO_KEY);
+    return write(call, call.dueAt() + Long.MAX_VALUE / 2, owner, bound, work);
+  }
+
+  private Call callFromNow(LiveShard shard, long key) {
     long startedAt = nanoClock.getAsLong();
-    Call call = new Call(shard, key, startedAt, startedAt + config.calls().deadline().toNanos());
+    return new Call(shard, key, startedAt, startedAt + config.calls().deadline().toNanos());
+  }
+
+  /**
+   * One transaction.
+   *
+   * @param connecting how long a connection may be waited for
+   * @param dueAt when the transaction must be over
+   */
+  private <T extends @Nullable Object, X extends Exception> T write(
+      Call connecting,
+      long dueAt,
+      Session owner,
+      @Nullable Session bound,
+      TransactionWork<T, X> work)
+      throws X {
+    long startedAt = connecting.startedAt();
+    Call call = new Call(connecting.shard(), connecting.key(), startedAt, dueAt);
     Throwable demotion = null;
     while (true) {
-      Writer writer = connect(call, bound, demotion);
+      Writer writer = connect(connecting, bound, demotion);
       try {
+        if (dueAt != connecting.dueAt()) {
+          writer.lane().noDeadline();
+        }
         T value = inTransaction(call, writer, owner, work);
         listener.written(
             writer.primary().choice(Reason.WRITE).route(), nanoClock.getAsLong() - startedAt);
@@ -81,11 +117,7 @@ final class Writes {
 
   /** A connection for a user's own transactions; no deadline ends its use. */
   Writer connect(LiveShard shard, long key, @Nullable Session bound) {
-    long startedAt = nanoClock.getAsLong();
-    return connect(
-        new Call(shard, key, startedAt, startedAt + config.calls().deadline().toNanos()),
-        bound,
-        null);
+    return connect(callFromNow(shard, key), bound, null);
   }
 
   /** Nothing has been sent yet, so a write waits for a primary as long as its deadline allows. */
@@ -154,19 +186,20 @@ final class Writes {
       value = work.run(transaction);
     } catch (Throwable failure) {
       boolean lost = Failures.tookNodeAway(failure, writer.connection());
+      boolean interrupted = lost && Failures.isOwnInterrupt();
       boolean demoted = Failures.isReadOnly(failure) && transaction.runsOnReplica();
       boolean late =
           Failures.isTimeout(failure)
               || (nanoClock.getAsLong() - call.dueAt() >= 0 && Failures.isCancelled(failure));
       rollback(transaction);
-      if (lost || demoted) {
+      if ((lost && !interrupted) || demoted) {
         shard.suspect(writer.primary(), failure);
       }
       if (demoted) {
         throw new DemotedException(failure);
       }
       if (lost || late) {
-        throw lost(call, writer, Outcome.REJECTED, failure);
+        throw lost(call, writer, Outcome.REJECTED, interrupted ? interrupted(failure) : failure);
       }
       throw failure;
     }
@@ -189,12 +222,14 @@ final class Writes {
       sent = true;
       return transaction.commit();
     } catch (SQLException failure) {
-      if (Failures.tookNodeAway(failure, writer.connection())) {
+      boolean lost = Failures.tookNodeAway(failure, writer.connection());
+      boolean interrupted = lost && Failures.isOwnInterrupt();
+      if (lost && !interrupted) {
         shard.suspect(writer.primary(), failure);
       }
       if (sent && !Failures.isOfCommitAlone(failure)) {
         transaction.outcomeUnknown();
-        throw lost(call, writer, Outcome.UNKNOWN, failure);
+        throw lost(call, writer, Outcome.UNKNOWN, interrupted ? interrupted(failure) : failure);
       }
       rollback(transaction);
       listener.failed(shard.name(), Outcome.REJECTED);
@@ -223,6 +258,10 @@ final class Writes {
   private UnavailableException lost(Call call, Writer writer, Outcome outcome, Throwable cause) {
     return unavailability.ofAnswer(
         call.shard(), writer.primary(), outcome, call.key(), waited(call), cause);
+  }
+
+  private static SQLException interrupted(Throwable failure) {
+    return new SQLException("the call was interrupted", "08006", failure);
   }
 
   private static void rollback(OpenTransaction transaction) {

@@ -44,6 +44,15 @@ class LookPaceTest {
     assertThat(pace.pauseAfterFailureNanos(Demand.URGENT, 1, SECOND)).isEqualTo(25_000_000);
   }
 
+  @Test
+  void aWishHastensTheNextLookToThePaceOfWaitingCallsAndNoFurther() {
+    assertThat(pace.pauseAfterWishNanos(0, 1)).isEqualTo(25_000_000);
+    assertThat(pace.pauseAfterWishNanos(20_000_000, 1)).isEqualTo(5_000_000);
+    assertThat(pace.pauseAfterWishNanos(25_000_000, 1)).isZero();
+    assertThat(pace.pauseAfterWishNanos(SECOND, 1)).isZero();
+    assertThat(pace.pauseAfterWishNanos(0, 1_000)).isEqualTo(SECOND / 2);
+  }
+
   private long looks(int processes, Demand demand) {
     long perSecond = processes * SECOND / pace.pauseNanos(demand, processes);
     System.out.printf(

@@ -60,6 +60,18 @@ class LookSimulationTest {
     assertThat(node.most(150, SECONDS)).isBetween(150, 220);
   }
 
+  @ParameterizedTest
+  @CsvSource({"1, 45", "10, 450", "1000, 2300"})
+  void callsThatWaitAndWishForEachLookAtOnceDriveNoProcessFasterThanItsPace(int size, int most) {
+    Node node = new Node();
+    Fleet fleet = new Fleet(node, Demand.URGENT);
+    fleet.startWithin(size, 0, SECOND);
+    fleet.runUntil(SECONDS * SECOND);
+
+    report(size + " processes whose calls wait", node);
+    assertThat(node.most(60, SECONDS)).isLessThanOrEqualTo(most);
+  }
+
   private static void report(String what, Node node) {
     System.out.printf(
         Locale.ROOT,
@@ -143,7 +155,10 @@ class LookSimulationTest {
           process.counted = process.watchers;
           process.countAt = now + process.countPause;
         }
-        process.lookAt = now + LookPace.jittered(pace.pauseNanos(demand, process.watchers), random);
+        long pause = LookPace.jittered(pace.pauseNanos(demand, process.watchers), random);
+        // A call that waits wishes for the next look as soon as it has seen this one.
+        process.lookAt =
+            now + (demand == Demand.URGENT ? pace.pauseAfterWishNanos(0, process.watchers) : pause);
         next.add(process);
       }
     }

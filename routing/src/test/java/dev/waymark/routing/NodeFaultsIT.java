@@ -42,6 +42,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -282,6 +283,120 @@ class NodeFaultsIT {
               "Shard shard-1 had no answer: nodes went away under the read for key #");
     }
     assertThat(runs).hasValue(2);
+  }
+
+  @Test
+  void anInterruptedCallThatLosesItsConnectionBlamesNoNodeAndIsNotTriedAgain() throws Exception {
+    // As the JDK does it to a virtual thread: interrupted, it finds its socket closed.
+    String lose = "SELECT pg_terminate_backend(pg_backend_pid())";
+    Queue<String> troubles = new ConcurrentLinkedQueue<>();
+    RoutingListener listener =
+        new RoutingListener() {
+          @Override
+          public void nodeChanged(NodeChange change) {
+            if (change.trouble() != null) {
+              troubles.add(change.node() + ": " + change.trouble());
+            }
+          }
+        };
+    AtomicInteger runs = new AtomicInteger();
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster), listener)) {
+      UnavailableException read =
+          (UnavailableException)
+              catchThrowable(
+                  () ->
+                      database.read(
+                          7,
+                          connection -> {
+                            runs.incrementAndGet();
+                            Thread.currentThread().interrupt();
+                            return connection.createStatement().execute(lose);
+                          }));
+      assertThat(Thread.interrupted()).as("the caller still knows").isTrue();
+      UnavailableException write =
+          (UnavailableException)
+              catchThrowable(
+                  () ->
+                      database.write(
+                          7,
+                          connection -> {
+                            runs.incrementAndGet();
+                            Thread.currentThread().interrupt();
+                            return connection.createStatement().execute(lose);
+                          }));
+      assertThat(Thread.interrupted()).isTrue();
+
+      assertThat(runs).hasValue(2);
+      assertThat(read).hasMessageContaining("no answer: the call was interrupted");
+      assertThat(read.outcome()).isEqualTo(Outcome.REJECTED);
+      assertThat(write).hasMessageContaining("the call was interrupted");
+      assertThat(write.outcome()).isEqualTo(Outcome.REJECTED);
+      assertThat(troubles).isEmpty();
+    }
+  }
+
+  @Test
+  void aMonitorThatLosesOneConnectionTakesNoNodeDown() throws Exception {
+    Queue<String> troubles = new ConcurrentLinkedQueue<>();
+    RoutingListener listener =
+        new RoutingListener() {
+          @Override
+          public void nodeChanged(NodeChange change) {
+            if (change.trouble() != null) {
+              troubles.add(change.node() + ": " + change.trouble());
+            }
+          }
+        };
+    String monitors =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'waymark-monitor'";
+    try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster), listener)) {
+      for (PostgresServer server : cluster.servers()) {
+        long last =
+            count(
+                server,
+                "SELECT max(pid) FROM pg_stat_activity WHERE application_name = 'waymark-monitor'");
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ="
+                + " 'waymark-monitor'");
+        await().until(() -> count(server, monitors + " AND pid <> " + last) == 1);
+      }
+      // Whatever a monitor tells of the look before, it has told by the next one.
+      database.write(7, connection -> save(connection, 7, "after"));
+      assertThat(database.nodes()).allMatch(NodeStatus::isUp);
+      assertThat(troubles).isEmpty();
+    }
+  }
+
+  @Test
+  void callsThatWaitDriveNoMonitorFasterThanItsPace() throws Exception {
+    AtomicLong readings = new AtomicLong();
+    AtomicBoolean counting = new AtomicBoolean();
+    LongSupplier clock =
+        () -> {
+          if (counting.get() && Thread.currentThread().getName().startsWith("waymark-monitor-")) {
+            readings.incrementAndGet();
+          }
+          return System.nanoTime();
+        };
+    WaymarkConfig config =
+        Clusters.config(cluster)
+            .withCalls(new WaymarkConfig.Calls(Duration.ofSeconds(2), Consistency.session()));
+    try (ShardedDatabase database = ShardedDatabase.open(config, clock)) {
+      PostgresServer primary = shard.primary();
+      primary.kill();
+      await().until(() -> trouble(database, primary) != null);
+      long began = System.nanoTime();
+      counting.set(true);
+      assertThat(catchThrowable(() -> database.write(7, c -> save(c, 7, "no"))))
+          .isInstanceOf(UnavailableException.class);
+      counting.set(false);
+      long took = System.nanoTime() - began;
+
+      // Half the interval, shortened by a tenth at most, and a look at either end; no look of the
+      // three monitors reads the clock more often than ten times.
+      long looks = took / (config.monitor().interval().toNanos() / 2 * 9 / 10) + 2;
+      assertThat(readings.get()).isLessThanOrEqualTo(3 * looks * 10);
+    }
   }
 
   // ---- wrong configurations -----------------------------------------------------------------

@@ -99,6 +99,45 @@ class ScatterIT {
   }
 
   @Test
+  void aStreamThatIsForgottenGivesItsConnectionsBackAtItsDeadline() {
+    RowStream<Long> forgotten =
+        database.streamFromEveryShard(
+            ScatterOptions.within(Duration.ofSeconds(1)),
+            IDS.fetching(10),
+            Comparator.naturalOrder());
+    assertThat(forgotten.next()).isEqualTo(1);
+
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(database.nodes()).allMatch(node -> node.pools().reads().active() == 0));
+    assertThatThrownBy(() -> forgotten.forEachRemaining(row -> {}))
+        .isInstanceOf(UnavailableException.class)
+        .hasMessageContaining("had no further row");
+  }
+
+  @Test
+  void closingAStreamEndsTheStatementsThatStillRun() {
+    ShardQuery<Long> slow =
+        ShardQuery.of("SELECT 1::bigint FROM pg_sleep(600) AS endless", row -> row.getLong(1));
+    RowStream<Long> stream = database.streamFromEveryShard(MINUTE, slow, Comparator.naturalOrder());
+    await().untilAsserted(() -> assertThat(cluster.servers()).allMatch(ScatterIT::runsEndless));
+
+    stream.close();
+
+    assertThat(database.nodes()).allMatch(node -> node.pools().reads().active() == 0);
+    await().untilAsserted(() -> assertThat(cluster.servers()).noneMatch(ScatterIT::runsEndless));
+  }
+
+  private static boolean runsEndless(PostgresServer server) {
+    return Clusters.count(
+            server,
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <>"
+                + " pg_backend_pid() AND query LIKE '%endless%'")
+        > 0;
+  }
+
+  @Test
   void aStreamHoldsNoMoreRowsThanItsBuffers() {
     try (RowStream<Long> stream =
         database.streamFromEveryShard(MINUTE, IDS.fetching(10), Comparator.naturalOrder())) {
@@ -125,6 +164,10 @@ class ScatterIT {
           .isInstanceOf(UnavailableException.class)
           .hasMessageContaining("1 of 3 shards did not answer")
           .hasMessageContaining("shard-2")
+          .hasMessageContaining("division by zero");
+      assertThatThrownBy(stream::hasNext)
+          .as("going on gives no rows without those of the shard that failed")
+          .isInstanceOf(UnavailableException.class)
           .hasMessageContaining("division by zero");
     }
 
@@ -170,8 +213,7 @@ class ScatterIT {
     Keyset<Row> list =
         Keyset.of(
                 ShardQuery.of(
-                    "SELECT id, name COLLATE \"C\" AS name FROM users",
-                    row -> new Row(row.getLong(1), row.getString(2))))
+                    "SELECT id, name FROM users", row -> new Row(row.getLong(1), row.getString(2))))
             .byText("name", Direction.DESCENDING, Row::name)
             .byLong("id", Direction.ASCENDING, Row::id);
     Set<Long> before = new HashSet<>();
@@ -205,6 +247,21 @@ class ScatterIT {
     assertThat(database.page(other, foreign, 3).rows())
         .extracting(Row::id)
         .containsExactly(11L, 12L, 13L);
+  }
+
+  @Test
+  void aNullThatIsSortedByIsRefused() {
+    Keyset<Row> list =
+        Keyset.of(
+                ShardQuery.of(
+                    "SELECT id, nullif(name, 'group 1') AS name FROM users",
+                    row -> new Row(row.getLong(1), row.getString(2))))
+            .byText("name", Direction.DESCENDING, Row::name)
+            .byLong("id", Direction.ASCENDING, Row::id);
+
+    assertThatThrownBy(() -> database.page(list, null, 10))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("The sorting column name is null in a row");
   }
 
   private record Row(long id, String name) {}
