@@ -1,0 +1,249 @@
+package dev.waymark.routing;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a database holds, as far as it decides whether a statement only reads: relations, functions,
+ * operators, types. An immutable value, safe to share; whoever changes the schema gets a new one
+ * with a greater version.
+ */
+final class SqlCatalogue {
+  /**
+   * A table, view or the like.
+   *
+   * @param columns in their order, dropped ones left out
+   * @param behind what runs when it is read: a view's query, the conditions of row security
+   */
+  record RelationRow(
+      String schema, String name, RelationKind kind, List<String> columns, List<String> behind) {
+    RelationRow {
+      columns = List.copyOf(columns);
+      behind = List.copyOf(behind);
+      Objects.requireNonNull(kind, "kind");
+    }
+  }
+
+  /** What a relation is. */
+  enum RelationKind {
+    /** Rows on disk: a table, partitioned or not, a materialised view, a sequence. */
+    STORED,
+    /** A query with a name. */
+    VIEW,
+    /** Of another server, by a wrapper that may do anything. */
+    FOREIGN,
+    /** Of one session, invisible to every other. */
+    TEMPORARY
+  }
+
+  /**
+   * A function.
+   *
+   * @param body the statements of a volatile function written in SQL, null of any other
+   */
+  record FunctionRow(
+      String schema,
+      String name,
+      Volatility volatility,
+      Arity arity,
+      Use use,
+      Sight sight,
+      @Nullable String body) {
+    FunctionRow {
+      Objects.requireNonNull(volatility, "volatility");
+      Objects.requireNonNull(arity, "arity");
+      Objects.requireNonNull(use, "use");
+      Objects.requireNonNull(sight, "sight");
+    }
+  }
+
+  /** What a function is applied to. */
+  enum Use {
+    /** To the values of one row, or to nothing. */
+    ROW,
+    /** To many rows: an aggregate, or a window function. */
+    ROWS
+  }
+
+  /** What a function can see beside its arguments. */
+  enum Sight {
+    ARGUMENTS,
+    /** Tables, perhaps: it is written by a user, and not promised to be immutable. */
+    TABLES
+  }
+
+  /** What a function's owner promises. */
+  enum Volatility {
+    /** It changes nothing: immutable or stable. */
+    QUIET,
+    /** It may do anything. */
+    VOLATILE
+  }
+
+  /** How a function may be called. */
+  enum Arity {
+    /** By one argument, so that {@code x.f} calls it as well. */
+    ONE,
+    /** By none, or by several. */
+    OTHER
+  }
+
+  /**
+   * Everything that was read.
+   *
+   * @param searchPath the schemas that a name without one is looked for in, the first one first
+   * @param operators the names of all operators
+   * @param volatileOperators those of which at least one calls a volatile function
+   * @param volatileTypes the names of types that are read, written or cast by a volatile function
+   * @param domainChecks what a cast to a domain runs, as queries, by the domain's name
+   * @param alarms why nothing can be proved at all in this database; empty almost always
+   */
+  record Rows(
+      List<String> searchPath,
+      List<RelationRow> relations,
+      List<FunctionRow> functions,
+      Set<String> operators,
+      Set<String> volatileOperators,
+      Set<String> volatileTypes,
+      Map<String, List<String>> domainChecks,
+      List<String> alarms) {
+    /** Copies. */
+    Rows {
+      searchPath = List.copyOf(searchPath);
+      relations = List.copyOf(relations);
+      functions = List.copyOf(functions);
+      operators = Set.copyOf(operators);
+      volatileOperators = Set.copyOf(volatileOperators);
+      volatileTypes = Set.copyOf(volatileTypes);
+      domainChecks = Map.copyOf(domainChecks);
+      alarms = List.copyOf(alarms);
+    }
+  }
+
+  private final long version;
+  private final Rows rows;
+
+  /** By name, then by schema. */
+  private final Map<String, Map<String, RelationRow>> relations = new HashMap<>();
+
+  private final Map<String, List<FunctionRow>> functions = new HashMap<>();
+  private final Set<String> volatileFieldNames = new HashSet<>();
+
+  private SqlCatalogue(long version, Rows rows) {
+    this.version = version;
+    this.rows = rows;
+    for (RelationRow row : rows.relations()) {
+      relations.computeIfAbsent(row.name(), name -> new HashMap<>()).put(row.schema(), row);
+    }
+    for (FunctionRow row : rows.functions()) {
+      functions.computeIfAbsent(row.name(), name -> new ArrayList<>()).add(row);
+      if (row.volatility() == Volatility.VOLATILE && row.arity() == Arity.ONE) {
+        volatileFieldNames.add(row.name());
+      }
+    }
+  }
+
+  /** A catalogue of what was read. */
+  static SqlCatalogue of(long version, Rows rows) {
+    return new SqlCatalogue(version, rows);
+  }
+
+  /** Nothing is known: no statement that names anything is proved to read. */
+  static SqlCatalogue unknown() {
+    return new SqlCatalogue(
+        0,
+        new Rows(
+            List.of(), List.of(), List.of(), Set.of(), Set.of(), Set.of(), Map.of(), List.of()));
+  }
+
+  /** Grows with each change. */
+  long version() {
+    return version;
+  }
+
+  /** The same for a session that looks for names elsewhere. */
+  SqlCatalogue withSearchPath(List<String> searchPath) {
+    return new SqlCatalogue(
+        version,
+        new Rows(
+            searchPath,
+            rows.relations(),
+            rows.functions(),
+            rows.operators(),
+            rows.volatileOperators(),
+            rows.volatileTypes(),
+            rows.domainChecks(),
+            rows.alarms()));
+  }
+
+  /** The relation that a name means, null if there is none or it is not certain. */
+  @Nullable RelationRow relation(List<String> name) {
+    Map<String, RelationRow> found = relations.getOrDefault(name.get(name.size() - 1), Map.of());
+    if (name.size() == 2) {
+      return found.get(name.get(0));
+    } else if (name.size() > 2) {
+      return null;
+    }
+    for (String schema : rows.searchPath()) {
+      RelationRow row = found.get(schema);
+      if (row != null) {
+        return row;
+      }
+    }
+    return null;
+  }
+
+  /** Every function that a call of the name may mean, whatever its arguments. */
+  List<FunctionRow> functions(List<String> name) {
+    List<FunctionRow> all = functions.getOrDefault(name.get(name.size() - 1), List.of());
+    return all.stream()
+        .filter(
+            row ->
+                name.size() == 2
+                    ? row.schema().equals(name.get(0))
+                    : name.size() == 1 && rows.searchPath().contains(row.schema()))
+        .toList();
+  }
+
+  /** Whether {@code x.name} may call a volatile function. */
+  boolean isVolatileField(String name) {
+    return volatileFieldNames.contains(name);
+  }
+
+  /** Whether every operator of the name is there and calls only quiet functions. */
+  boolean isQuietOperator(String name) {
+    return rows.operators().contains(name) && !rows.volatileOperators().contains(name);
+  }
+
+  /** Operators that call volatile functions; empty almost always. */
+  Set<String> volatileOperators() {
+    return rows.volatileOperators();
+  }
+
+  /** Whether a cast to the type may call a volatile function. */
+  boolean isVolatileType(String name) {
+    return rows.volatileTypes().contains(name);
+  }
+
+  /** What a cast to the type of this name runs, as queries. */
+  List<String> domainChecks(String name) {
+    return rows.domainChecks().getOrDefault(name, List.of());
+  }
+
+  /** The columns of a relation in their order, null if it is not known. */
+  @Nullable List<String> columns(List<String> relation) {
+    RelationRow row = relation(relation);
+    return row == null ? null : row.columns();
+  }
+
+  /** Why nothing can be proved at all; empty almost always. */
+  List<String> alarms() {
+    return rows.alarms();
+  }
+}

@@ -1,0 +1,250 @@
+package dev.waymark.routing;
+
+import dev.waymark.routing.SqlCatalogue.Arity;
+import dev.waymark.routing.SqlCatalogue.FunctionRow;
+import dev.waymark.routing.SqlCatalogue.RelationKind;
+import dev.waymark.routing.SqlCatalogue.RelationRow;
+import dev.waymark.routing.SqlCatalogue.Sight;
+import dev.waymark.routing.SqlCatalogue.Use;
+import dev.waymark.routing.SqlCatalogue.Volatility;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads a {@link SqlCatalogue} from a server. What the server brings along is read once, which takes a
+ * few hundred milliseconds; what users made is read each time, in a few round trips. Safe to share.
+ */
+final class SqlCatalogueLoader {
+  /** Objects below are the server's own: FirstNormalObjectId of PostgreSQL. */
+  private static final int FIRST_OF_USERS = 16384;
+
+  private static final String RELATIONS =
+      """
+      SELECT n.nspname, c.relname, c.relkind, c.relpersistence,
+             (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+             CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END,
+             CASE WHEN c.relrowsecurity THEN
+               (SELECT array_agg('SELECT ' || pg_get_expr(p.polqual, p.polrelid))
+                FROM pg_policy p WHERE p.polrelid = c.oid AND p.polqual IS NOT NULL) END
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 't') AND c.oid %s %d
+      """;
+
+  /** An aggregate is as volatile as the functions that it is made of, whatever it says itself. */
+  private static final String FUNCTIONS =
+      """
+      SELECT n.nspname, p.proname,
+             p.provolatile = 'v' OR EXISTS (
+               SELECT FROM pg_aggregate g JOIN pg_proc s ON s.oid IN (
+                 g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn,
+                 g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn)
+               WHERE g.aggfnoid = p.oid AND s.provolatile = 'v'),
+             p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 OR p.provariadic <> 0,
+             p.prokind IN ('a', 'w'),
+             p.oid >= 16384 AND p.provolatile <> 'i'
+               AND p.prolang NOT IN (SELECT oid FROM pg_language WHERE lanname IN ('c', 'internal'))
+               OR p.oid < 16384 AND p.proname ~ '^((table|schema|database|query|cursor)_to_xml|ts_stat)',
+             CASE WHEN p.provolatile = 'v' AND p.prokind = 'f' AND p.proconfig IS NULL
+                    AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')
+                  THEN coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) END
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE p.oid %s %d
+      """;
+
+  private static final String OPERATORS =
+      """
+      SELECT o.oprname, bool_or(p.provolatile = 'v')
+      FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
+      GROUP BY o.oprname
+      """;
+
+  private static final String TYPES =
+      """
+      SELECT t.typname FROM pg_type t JOIN pg_proc p
+        ON p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout)
+      WHERE p.provolatile = 'v' AND t.typtype = 'b' AND t.oid >= 16384
+      UNION
+      SELECT t.typname FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
+        JOIN pg_type t ON t.oid IN (c.castsource, c.casttarget)
+      WHERE p.provolatile = 'v' AND c.oid >= 16384
+      """;
+
+  private static final String DOMAINS =
+      """
+      SELECT t.typname, 'SELECT ' || pg_get_expr(c.conbin, 0)
+      FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid
+      WHERE c.contypid <> 0 AND c.contype = 'c' AND c.oid >= 16384
+      """;
+
+  private static final String ALARMS =
+      """
+      SELECT 'an implicit cast calls the volatile function ' || p.proname
+      FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
+      WHERE p.provolatile = 'v' AND c.castcontext = 'i' AND c.oid >= 16384
+      """;
+
+  /** What the server brings along. */
+  private record BuiltIn(
+      String serverVersion, List<RelationRow> relations, List<FunctionRow> functions) {}
+
+  private final AtomicLong version = new AtomicLong();
+  private volatile @Nullable BuiltIn builtIn;
+
+  /**
+   * Reads the catalogue as the connection's session sees it.
+   *
+   * @param connection in auto-commit mode; its search path is as before when this returns or throws
+   * @throws SQLException also if a schema change in progress keeps a view locked for more than half a
+   *     second
+   */
+  SqlCatalogue load(Connection connection) throws SQLException {
+    List<String> searchPath;
+    try (Statement statement = connection.createStatement();
+        ResultSet answer = statement.executeQuery("SELECT current_schemas(true)")) {
+      answer.next();
+      searchPath = strings(answer.getArray(1));
+    }
+    connection.setAutoCommit(false);
+    try (Statement statement = connection.createStatement()) {
+      // So that the server prints every other name with its schema.
+      statement.execute("SET LOCAL search_path = pg_catalog");
+      // To print a view the server locks it, and a migration may hold that lock for long.
+      statement.execute("SET LOCAL lock_timeout = '500ms'");
+      return SqlCatalogue.of(version.incrementAndGet(), rows(connection, statement, searchPath));
+    } finally {
+      connection.rollback();
+      connection.setAutoCommit(true);
+    }
+  }
+
+  private SqlCatalogue.Rows rows(Connection connection, Statement statement, List<String> searchPath)
+      throws SQLException {
+    String serverVersion = connection.getMetaData().getDatabaseProductVersion();
+    BuiltIn known = builtIn;
+    if (known == null || !known.serverVersion().equals(serverVersion)) {
+      known = new BuiltIn(serverVersion, relations(statement, "<"), functions(statement, "<"));
+      builtIn = known;
+    }
+    List<RelationRow> relations = new ArrayList<>(known.relations());
+    relations.addAll(relations(statement, ">="));
+    List<FunctionRow> functions = new ArrayList<>(known.functions());
+    functions.addAll(functions(statement, ">="));
+    Set<String> operators = new HashSet<>();
+    Set<String> volatileOperators = new HashSet<>();
+    try (ResultSet answer = statement.executeQuery(OPERATORS)) {
+      while (answer.next()) {
+        operators.add(answer.getString(1));
+        if (answer.getBoolean(2)) {
+          volatileOperators.add(answer.getString(1));
+        }
+      }
+    }
+    Map<String, List<String>> checks = new HashMap<>();
+    try (ResultSet answer = statement.executeQuery(DOMAINS)) {
+      while (answer.next()) {
+        checks
+            .computeIfAbsent(answer.getString(1), name -> new ArrayList<>())
+            .add(answer.getString(2));
+      }
+    }
+    return new SqlCatalogue.Rows(
+        searchPath,
+        relations,
+        functions,
+        operators,
+        volatileOperators,
+        new HashSet<>(column(statement, TYPES)),
+        checks,
+        column(statement, ALARMS));
+  }
+
+  private static List<RelationRow> relations(Statement statement, String side) throws SQLException {
+    List<RelationRow> rows = new ArrayList<>();
+    try (ResultSet answer = statement.executeQuery(RELATIONS.formatted(side, FIRST_OF_USERS))) {
+      while (answer.next()) {
+        List<String> behind = new ArrayList<>(strings(answer.getArray(7)));
+        String view = answer.getString(6);
+        if (view != null) {
+          behind.add(view);
+        }
+        rows.add(
+            new RelationRow(
+                answer.getString(1),
+                answer.getString(2),
+                kind(answer.getString(3), answer.getString(4)),
+                strings(answer.getArray(5)),
+                behind));
+      }
+    }
+    return rows;
+  }
+
+  private static RelationKind kind(String kind, String persistence) {
+    if (persistence.equals("t")) {
+      return RelationKind.TEMPORARY;
+    }
+    return switch (kind) {
+      case "v" -> RelationKind.VIEW;
+      case "f" -> RelationKind.FOREIGN;
+      default -> RelationKind.STORED;
+    };
+  }
+
+  private static List<FunctionRow> functions(Statement statement, String side) throws SQLException {
+    List<FunctionRow> rows = new ArrayList<>();
+    try (ResultSet answer = statement.executeQuery(FUNCTIONS.formatted(side, FIRST_OF_USERS))) {
+      while (answer.next()) {
+        rows.add(
+            new FunctionRow(
+                answer.getString(1),
+                answer.getString(2),
+                answer.getBoolean(3) ? Volatility.VOLATILE : Volatility.QUIET,
+                answer.getBoolean(4) ? Arity.ONE : Arity.OTHER,
+                answer.getBoolean(5) ? Use.ROWS : Use.ROW,
+                answer.getBoolean(6) ? Sight.TABLES : Sight.ARGUMENTS,
+                body(answer.getString(7))));
+      }
+    }
+    return rows;
+  }
+
+  /** A body in the standard's notation, as statements. */
+  private static @Nullable String body(@Nullable String body) {
+    if (body == null) {
+      return null;
+    }
+    String text = body.strip();
+    if (text.startsWith("RETURN ")) {
+      return "SELECT " + text.substring("RETURN ".length());
+    } else if (text.startsWith("BEGIN ATOMIC") && text.endsWith("END")) {
+      return text.substring("BEGIN ATOMIC".length(), text.length() - "END".length());
+    }
+    return text;
+  }
+
+  private static List<String> column(Statement statement, String sql) throws SQLException {
+    List<String> values = new ArrayList<>();
+    try (ResultSet answer = statement.executeQuery(sql)) {
+      while (answer.next()) {
+        values.add(answer.getString(1));
+      }
+    }
+    return values;
+  }
+
+  private static List<String> strings(@Nullable Array array) throws SQLException {
+    return array == null ? List.of() : List.of((String[]) array.getArray());
+  }
+}

@@ -1,0 +1,141 @@
+package dev.waymark.routing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.waymark.routing.SqlScanner.Backslash;
+import dev.waymark.routing.SqlScanner.Markers;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.CharRange;
+import net.jqwik.api.constraints.Chars;
+import org.junit.jupiter.api.Test;
+
+class SqlScannerTest {
+  private static List<String> texts(String sql) {
+    return SqlScanner.scan(sql, Markers.JDBC, Backslash.LITERAL).tokens().stream()
+        .map(SqlToken::text)
+        .toList();
+  }
+
+  private static List<String> comments(String sql) {
+    return SqlScanner.scan(sql, Markers.JDBC, Backslash.LITERAL).comments();
+  }
+
+  @Test
+  void wordsAreInLowerCaseAndQuotedNamesAreNot() {
+    assertThat(texts("SELECT Id, \"Id\", \"a\"\"b\""))
+        .containsExactly("select", "id", ",", "Id", ",", "a\"b");
+  }
+
+  @Test
+  void commentsNest() {
+    assertThat(texts("SELECT /* one /* two */ DELETE */ 1")).containsExactly("select", "1");
+    assertThat(comments("SELECT /* one /* two */ three */ 1 -- end\n"))
+        .containsExactly("one /* two */ three", "end");
+  }
+
+  @Test
+  void aStatementBehindACommentIsSeen() {
+    assertThat(
+            SqlScanner.scan("SELECT 1 /* ; */; DELETE FROM users", Markers.JDBC, Backslash.LITERAL)
+                .statements())
+        .hasSize(2);
+    assertThat(texts("SELECT 1 --; DELETE\n; UPDATE"))
+        .containsExactly("select", "1", ";", "update");
+  }
+
+  @Test
+  void aCommentEndsAnOperator() {
+    assertThat(texts("1 +-- two\n 2")).containsExactly("1", "+", "2");
+    assertThat(texts("1 +/* two */ 2")).containsExactly("1", "+", "2");
+  }
+
+  @Test
+  void signsBehindAnOperatorAreOfTheNumber() {
+    assertThat(texts("id=-1")).containsExactly("id", "=", "-", "1");
+    assertThat(texts("a @- b")).containsExactly("a", "@-", "b");
+  }
+
+  @Test
+  void dollarQuotesHideEverything() {
+    assertThat(texts("SELECT $a$ it's $$ -- ? $a$, ?"))
+        .containsExactly("select", " it's $$ -- ? ", ",", "1");
+    assertThat(texts("SELECT a$b$c")).containsExactly("select", "a$b$c");
+  }
+
+  @Test
+  void aBackslashEscapesOnlyInEscapeStrings() {
+    assertThat(texts("SELECT E'it\\'s', 1")).containsExactly("select", "it\\'s", ",", "1");
+    assertThat(texts("SELECT 'a\\', 1")).containsExactly("select", "a\\", ",", "1");
+    assertThat(SqlScanner.scan("SELECT 'a\\', 1'", Markers.JDBC, Backslash.ESCAPE).tokens())
+        .hasSize(2);
+  }
+
+  @Test
+  void questionMarksAreParametersOutsideOfStrings() {
+    assertThat(texts("a = ? AND b ?? 'x' AND c = '?' AND \"d?\" = ?"))
+        .containsExactly(
+            "a", "=", "1", "and", "b", "?", "x", "and", "c", "=", "?", "and", "d?", "=", "2");
+    assertThat(texts("a @?? b")).containsExactly("a", "@?", "b");
+    assertThat(SqlScanner.scan("a ? 'x'", Markers.NONE, Backslash.LITERAL).tokens().get(1).kind())
+        .isEqualTo(SqlToken.Kind.OPERATOR);
+  }
+
+  @Test
+  void onlyPlainDigitsAreAnInteger() {
+    assertThat(
+            SqlScanner.scan("1 1_000 0x1F 1.5 1e3 .5", Markers.JDBC, Backslash.LITERAL)
+                .tokens()
+                .stream()
+                .map(SqlToken::kind))
+        .containsExactly(
+            SqlToken.Kind.INTEGER,
+            SqlToken.Kind.NUMBER,
+            SqlToken.Kind.NUMBER,
+            SqlToken.Kind.NUMBER,
+            SqlToken.Kind.NUMBER,
+            SqlToken.Kind.NUMBER);
+  }
+
+  @Test
+  void whatIsNotCertainIsRefused() {
+    for (String sql :
+        List.of(
+            "SELECT 'a",
+            "SELECT \"a",
+            "SELECT /* a",
+            "SELECT $a$ b",
+            "SELECT 1a",
+            "SELECT \"\"",
+            "SELECT U&\"d\\0061ta\"",
+            "SELECT {fn now()}",
+            "SELECT a\0b",
+            "SELECT $1",
+            "SELECT " + "x".repeat(64))) {
+      assertThatThrownBy(() -> texts(sql)).as(sql).isInstanceOf(UnreadableSqlException.class);
+    }
+  }
+
+  @Property
+  void everyTextIsCutWholeOrRefused(
+      @ForAll
+          @Chars({'\'', '"', '$', '/', '*', '-', '\n', ';', '?', '\\', 'e', 'U', '&', '.', ' '})
+          @CharRange(from = 'a', to = 'c')
+          String sql) {
+    List<SqlToken> tokens;
+    try {
+      tokens = SqlScanner.scan(sql, Markers.JDBC, Backslash.LITERAL).tokens();
+    } catch (UnreadableSqlException refused) {
+      return;
+    }
+    int at = 0;
+    for (SqlToken token : tokens) {
+      assertThat(token.start()).isGreaterThanOrEqualTo(at);
+      assertThat(token.end()).isGreaterThan(token.start());
+      at = token.end();
+    }
+    assertThat(at).isLessThanOrEqualTo(sql.length());
+  }
+}
