@@ -59,6 +59,7 @@ final class Confinement {
     private final List<Place> follows = new ArrayList<>();
 
     private boolean isTied;
+    private boolean isAnchor;
     private boolean isConfined;
 
     private Place(String table, String keyColumn, @Nullable String reference) {
@@ -103,6 +104,9 @@ final class Confinement {
 
     /** Columns that a join has made one of, and whether that is certain for each. */
     private final Map<String, Side> merged = new HashMap<>();
+
+    /** Something here has a name that is not certain, and may hide those outside. */
+    private boolean isOpaque;
 
     /** A natural join may have made one of any columns. */
     private boolean isNatural;
@@ -359,8 +363,10 @@ final class Confinement {
     while (changed) {
       changed = false;
       for (Place place : level.places) {
+        // Over several shards a table that is tied to a constant is on one of them only.
+        boolean isGround = assumed == null ? place.isTied : place.isAnchor;
         if (!place.isConfined
-            && (place.isTied || place.follows.stream().anyMatch(other -> other.isConfined))) {
+            && (isGround || place.follows.stream().anyMatch(other -> other.isConfined))) {
           place.isConfined = true;
           changed = true;
         }
@@ -489,7 +495,7 @@ final class Confinement {
         level.add(relation.reference(), place);
       }
       if (place != null && level == top && relation.reference().equals(assumed)) {
-        place.isTied = true;
+        place.isAnchor = true;
       }
     } else if (source instanceof SqlTree.Derived derived) {
       level.add(derived.alias(), null);
@@ -500,12 +506,17 @@ final class Confinement {
         level.merged.merge(column, join.side(), (one, other) -> one == Side.INNER ? other : one);
       }
       absent(join, level);
+    } else if (source instanceof SqlTree.Called called) {
+      if (called.alias() == null) {
+        level.isOpaque = true;
+      } else if (!level.names.containsKey(called.alias())) {
+        level.add(called.alias(), null);
+      }
     } else if (source instanceof SqlTree.Renamed renamed) {
-      // The names inside cannot be seen from outside.
-      Level hidden = new Level(null);
-      source(renamed.source(), hidden, ctes);
-      level.places.addAll(hidden.places);
-      level.absentees.addAll(hidden.places);
+      // The names inside cannot be seen from outside, and the columns may have others: its tables
+      // count, and are never confined.
+      source(renamed.source(), new Level(null), ctes);
+      level.add(renamed.alias(), null);
     }
   }
 
@@ -886,6 +897,8 @@ final class Confinement {
         if (at.names.containsKey(name)) {
           Place place = at.names.get(name);
           return place != null && place.keyColumn.equals(column.path().get(1)) ? place : null;
+        } else if (at.isOpaque) {
+          return null;
         }
       }
       return null;

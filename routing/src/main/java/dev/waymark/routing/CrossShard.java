@@ -35,6 +35,7 @@ final class CrossShard {
           "avg", Role.AVERAGE);
 
   private final SqlCatalogue catalogue;
+  private final TableNames tables;
   private final Query query;
   private final Block block;
 
@@ -47,8 +48,9 @@ final class CrossShard {
     }
   }
 
-  private CrossShard(SqlCatalogue catalogue, Query query, Block block) {
+  private CrossShard(SqlCatalogue catalogue, TableNames tables, Query query, Block block) {
     this.catalogue = catalogue;
+    this.tables = tables;
     this.query = query;
     this.block = block;
   }
@@ -66,7 +68,7 @@ final class CrossShard {
         throw new NotExactException("WITH, set operations and VALUES are run on one shard only");
       }
       Confinement anchored = anchored(query, tables);
-      return new Answer(new CrossShard(catalogue, query, block).merged(anchored), null);
+      return new Answer(new CrossShard(catalogue, tables, query, block).merged(anchored), null);
     } catch (NotExactException reason) {
       return new Answer(
           null,
@@ -181,7 +183,7 @@ final class CrossShard {
     }
     for (Expression group : block.groups()) {
       Expression meant = output(group);
-      if (block.items().stream().noneMatch(item -> isSame(item, meant))) {
+      if (block.items().stream().noneMatch(item -> isGroup(item, meant))) {
         throw new NotExactException("a group's own values are not in the result");
       }
     }
@@ -212,39 +214,74 @@ final class CrossShard {
     return Role.GROUP;
   }
 
-  private static boolean isSame(Item item, Expression meant) {
+  /** Whether an item is what GROUP BY means: a bare name is a column first, and an alias second. */
+  private boolean isGroup(Item item, Expression meant) {
     return item.value().equals(meant)
         || meant instanceof Column column
             && column.path().size() == 1
-            && (column.path().get(0).equals(item.alias())
-                || item.alias() == null
-                    && item.value() instanceof Column other
-                    && other.path().get(other.path().size() - 1).equals(column.path().get(0)));
+            && column.path().get(0).equals(item.alias())
+            && !mayBeInput(column.path().get(0));
+  }
+
+  private boolean mayBeInput(String name) {
+    for (SqlTree.Source source : block.from()) {
+      if (!(source instanceof SqlTree.Relation relation)) {
+        return true;
+      }
+      List<String> columns = tables.columns(relation.name());
+      if (columns == null || columns.contains(name)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private Merged.SortKey sort(SqlTree.Sort sort) {
+    List<Item> items = block.items();
+    boolean hasStar = items.stream().anyMatch(item -> item.value() instanceof SqlTree.Star);
     if (sort.value() instanceof Constant constant && constant.kind() == Constant.Kind.INTEGER) {
-      boolean isCountable =
-          block.items().stream().noneMatch(item -> item.value() instanceof SqlTree.Star);
-      if (!isCountable) {
+      if (hasStar) {
         throw new NotExactException("ORDER BY counts columns that * hides");
       }
       return new Merged.SortKey(position(constant), "", sort.direction(), sort.nulls());
     }
-    for (int i = 0; i < block.items().size(); i++) {
-      if (block.items().get(i).value() instanceof SqlTree.Star) {
-        break;
+    if (hasStar) {
+      if (sort.value() instanceof Column column && items.size() == 1) {
+        return new Merged.SortKey(
+            0, column.path().get(column.path().size() - 1), sort.direction(), sort.nulls());
       }
-      if (isSame(block.items().get(i), sort.value())) {
+      throw new NotExactException("it is sorted by something that stands beside *");
+    }
+    // A bare name is a column of the result first, and of a table second.
+    if (sort.value() instanceof Column column && column.path().size() == 1) {
+      for (int i = 0; i < items.size(); i++) {
+        if (column.path().get(0).equals(label(items.get(i)))) {
+          return new Merged.SortKey(i + 1, "", sort.direction(), sort.nulls());
+        }
+      }
+      if (items.stream().anyMatch(item -> label(item) == null)) {
+        throw new NotExactException(
+            "a column of the result without a name may be what it is sorted by");
+      }
+    }
+    for (int i = 0; i < items.size(); i++) {
+      if (items.get(i).value().equals(sort.value())) {
         return new Merged.SortKey(i + 1, "", sort.direction(), sort.nulls());
       }
     }
-    boolean hasStar = block.items().stream().anyMatch(item -> item.value() instanceof SqlTree.Star);
-    if (hasStar && sort.value() instanceof Column column) {
-      return new Merged.SortKey(
-          0, column.path().get(column.path().size() - 1), sort.direction(), sort.nulls());
-    }
     throw new NotExactException("it is sorted by something that is not in the result");
+  }
+
+  /** The name of a column of the result, null if it is not certain. */
+  private static @Nullable String label(Item item) {
+    if (item.alias() != null) {
+      return item.alias();
+    } else if (item.value() instanceof Column column) {
+      return column.path().get(column.path().size() - 1);
+    } else if (item.value() instanceof Call call) {
+      return call.name().get(call.name().size() - 1);
+    }
+    return null;
   }
 
   private static int position(Constant constant) {

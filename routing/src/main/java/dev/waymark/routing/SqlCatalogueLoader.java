@@ -106,8 +106,8 @@ final class SqlCatalogueLoader {
    * Reads the catalogue as the connection's session sees it.
    *
    * @param connection in auto-commit mode; its search path is as before when this returns or throws
-   * @throws SQLException also if a schema change in progress keeps a view locked for more than half a
-   *     second
+   * @throws SQLException also if a schema change in progress keeps a view locked for more than half
+   *     a second
    */
   SqlCatalogue load(Connection connection) throws SQLException {
     List<String> searchPath;

@@ -190,33 +190,22 @@ final class SqlReader {
     if (statement.data_statement() != null) {
       return data(statement.data_statement());
     }
-    ExplainStatement explained = explain(statement);
-    if (explained == null) {
-      throw new IllegalStateException("not a statement on rows");
-    }
-    Explain_queryContext query = explained.context().explain_query();
-    return new SqlTree.Explain(
-        explained.mode(),
-        query != null && query.data_statement() != null ? data(query.data_statement()) : null);
-  }
-
-  private record ExplainStatement(Explain_statementContext context, SqlTree.Explain.Mode mode) {}
-
-  private static @Nullable ExplainStatement explain(StatementContext statement) {
     Script_statementContext script = statement.script_statement();
     if (script == null
         || script.script_additional() == null
         || script.script_additional().explain_statement() == null) {
-      return null;
+      throw new IllegalStateException("not a statement on rows");
     }
-    Explain_statementContext context = script.script_additional().explain_statement();
-    boolean runs = context.analyze_keyword() != null;
-    for (Explain_optionContext option : context.explain_option()) {
+    Explain_statementContext explain = script.script_additional().explain_statement();
+    boolean runs = explain.analyze_keyword() != null;
+    for (Explain_optionContext option : explain.explain_option()) {
       // ANALYZE false is taken to run: nobody writes it.
       runs |= option.analyze_keyword() != null;
     }
-    return new ExplainStatement(
-        context, runs ? SqlTree.Explain.Mode.RUNS : SqlTree.Explain.Mode.PLANS);
+    Explain_queryContext query = explain.explain_query();
+    return new SqlTree.Explain(
+        runs ? SqlTree.Explain.Mode.RUNS : SqlTree.Explain.Mode.PLANS,
+        query != null && query.data_statement() != null ? data(query.data_statement()) : null);
   }
 
   private static Statement data(Data_statementContext data) {
@@ -510,7 +499,9 @@ final class SqlReader {
     }
     if (item.LEFT_PAREN() != null) {
       Source inner = source(item.from_item(0));
-      return item.alias_clause() == null ? inner : new SqlTree.Renamed(inner);
+      return item.alias_clause() == null
+          ? inner
+          : new SqlTree.Renamed(inner, item.alias_clause().alias.getText());
     }
     Source left = source(item.from_item(0));
     Source right = source(item.from_item(1));
@@ -545,7 +536,8 @@ final class SqlReader {
       // Its method is a function, its arguments expressions.
       List<Expression> parts = new ArrayList<>();
       primary.vex().forEach(each -> parts.add(expression(each)));
-      return new SqlTree.Join(Side.INNER, relation, new SqlTree.Called(parts), null, List.of());
+      return new SqlTree.Join(
+          Side.INNER, relation, new SqlTree.Called(parts, relation.reference()), null, List.of());
     }
     if (primary.table_subquery() != null) {
       Alias_clauseContext alias = primary.alias_clause();
@@ -558,7 +550,24 @@ final class SqlReader {
     }
     List<Expression> calls = new ArrayList<>();
     collect(primary, calls);
-    return new SqlTree.Called(calls);
+    return new SqlTree.Called(calls, nameOfCalled(primary));
+  }
+
+  /** A function in FROM is called by its alias, or by its own name; null if that is not certain. */
+  private static @Nullable String nameOfCalled(From_primaryContext primary) {
+    IdentifierContext alias =
+        primary.from_rows_with_alias() == null
+            ? primary.alias
+            : primary.from_rows_with_alias().alias;
+    if (alias != null) {
+      return alias.getText();
+    }
+    Function_callContext call = primary.function_call();
+    if (call == null || call.schema_qualified_name_nontype() == null) {
+      return null;
+    }
+    List<ParseTree> parts = children(call.schema_qualified_name_nontype());
+    return parts.get(parts.size() - 1).getText();
   }
 
   // ---- expressions --------------------------------------------------------------------------

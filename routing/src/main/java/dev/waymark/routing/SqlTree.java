@@ -165,15 +165,15 @@ final class SqlTree {
     }
   }
 
-  /** Functions in FROM. */
-  record Called(List<Expression> calls) implements Source {
+  /** Functions in FROM, whose name hides others. */
+  record Called(List<Expression> calls, @Nullable String alias) implements Source {
     Called {
       calls = List.copyOf(calls);
     }
   }
 
   /** A join in brackets with a name of its own, which hides the names inside. */
-  record Renamed(Source source) implements Source {}
+  record Renamed(Source source, String alias) implements Source {}
 
   /** A join. */
   record Join(Side side, Source left, Source right, @Nullable Expression on, List<String> using)

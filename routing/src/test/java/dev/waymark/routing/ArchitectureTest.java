@@ -28,7 +28,8 @@ class ArchitectureTest {
           type ->
               type.getFullName()
                   .matches(
-                      ".*\\.(Router|ShardView|NodeView|FreshnessLog|LookPace|NodeLoad|.*Balancer|RecentWrites)(\\$.*)?"));
+                      ".*\\.(Router|ShardView|NodeView|FreshnessLog|LookPace|NodeLoad|.*Balancer|RecentWrites"
+                          + "|Sql(Scanner|Reader|Tree|Walk|Tokens)|Effects|Confinement|CrossShard|Planner|Plan|SqlCatalogue)(\\$.*)?"));
 
   @Test
   void routingDoesNotKnowTheCache() {
@@ -49,6 +50,17 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage("io.micrometer..")
+        .check(ROUTING);
+  }
+
+  @Test
+  void oneClassKnowsTheGrammar() {
+    noClasses()
+        .that()
+        .doNotHaveSimpleName("SqlReader")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.antlr..", "org.pgcodekeeper..")
         .check(ROUTING);
   }
 
@@ -84,7 +96,11 @@ class ArchitectureTest {
       public void check(JavaMethod method, ConditionEvents events) {
         method.getAllInvolvedRawTypes().stream()
             .filter(type -> type.getModifiers().contains(JavaModifier.PUBLIC))
-            .filter(type -> type.getPackageName().matches("(com\\.zaxxer|org\\.postgresql).*"))
+            .filter(
+                type ->
+                    type.getPackageName()
+                        .matches(
+                            "(com\\.zaxxer|org\\.postgresql|org\\.antlr|org\\.pgcodekeeper).*"))
             .forEach(
                 type ->
                     events.add(

@@ -25,6 +25,8 @@ class CrossShardTest {
             new SortKey(1, "", Direction.ASCENDING, Nulls.LAST));
     assertThat(merged("SELECT * FROM orders o ORDER BY o.placed NULLS FIRST").sorts())
         .containsExactly(new SortKey(0, "placed", Direction.ASCENDING, Nulls.FIRST));
+    assertThat(merged("SELECT id AS x, name AS id FROM users ORDER BY id").sorts())
+        .containsExactly(new SortKey(2, "", Direction.ASCENDING, Nulls.LAST));
     assertThat(merged("SELECT lower(name) AS n FROM users ORDER BY n").sorts())
         .containsExactly(new SortKey(1, "", Direction.ASCENDING, Nulls.LAST));
   }
@@ -86,6 +88,10 @@ class CrossShardTest {
         "SELECT id FROM users ORDER BY id FETCH FIRST 5 ROWS WITH TIES",
         "SELECT id FROM users ORDER BY id USING <",
         "SELECT id FROM users LIMIT 1 + 1",
+        "SELECT lower(country) AS country, count(*) FROM users GROUP BY country",
+        "SELECT * FROM users u, orders o WHERE o.user_id = 5",
+        "SELECT o.user_id, count(*) FROM users u, orders o WHERE o.user_id = 5 GROUP BY o.user_id",
+        "SELECT name::int, name AS y FROM users ORDER BY name",
         "SELECT id FROM users UNION SELECT id FROM users",
         "WITH u AS (SELECT * FROM users) SELECT * FROM u",
         "SELECT * FROM users u, orders o",
