@@ -244,12 +244,10 @@ final class Effects {
       if (relation.name().size() > 1 || !ctes.contains(relation.name().get(0))) {
         judgement.unsure("the table " + String.join(".", relation.name()) + " is not known");
       }
-    } else if (row.kind() == RelationKind.FOREIGN || row.kind() == RelationKind.TEMPORARY) {
-      judgement.unsure(
-          row.name()
-              + " is "
-              + (row.kind() == RelationKind.FOREIGN ? "a foreign" : "a temporary")
-              + " table");
+    } else if (row.kind() == RelationKind.FOREIGN) {
+      judgement.unsure(row.name() + " is a foreign table");
+    } else if (row.kind() == RelationKind.TEMPORARY || row.kind() == RelationKind.UNLOGGED) {
+      judgement.unsure(row.name() + " is not on replicas");
     } else {
       for (String behind : row.behind()) {
         if (!onlyReadsStrictly(behind)) {

@@ -34,6 +34,8 @@ final class SqlCatalogue {
   enum RelationKind {
     /** Rows on disk: a table, partitioned or not, a materialised view, a sequence. */
     STORED,
+    /** Rows that are not written to the log: a replica refuses to read them. */
+    UNLOGGED,
     /** A query with a name. */
     VIEW,
     /** Of another server, by a wrapper that may do anything. */
@@ -240,6 +242,44 @@ final class SqlCatalogue {
   @Nullable List<String> columns(List<String> relation) {
     RelationRow row = relation(relation);
     return row == null ? null : row.columns();
+  }
+
+  /**
+   * Whether another server's holds the same, so that what is proved for one is proved for both.
+   * Temporary tables and search paths are the sessions' own affair.
+   */
+  boolean isLike(SqlCatalogue other) {
+    return relations().equals(other.relations())
+        && Set.copyOf(rows.functions()).equals(Set.copyOf(other.rows.functions()))
+        && rows.operators().equals(other.rows.operators())
+        && rows.volatileOperators().equals(other.rows.volatileOperators())
+        && rows.volatileTypes().equals(other.rows.volatileTypes())
+        && rows.domainChecks().equals(other.rows.domainChecks())
+        && rows.alarms().equals(other.rows.alarms());
+  }
+
+  private Set<RelationRow> relations() {
+    // What a large value is stored in is named by a number that differs from server to server.
+    return rows.relations().stream()
+        .filter(row -> row.kind() != RelationKind.TEMPORARY && !row.schema().equals("pg_toast"))
+        .collect(java.util.stream.Collectors.toUnmodifiableSet());
+  }
+
+  /** The same, with a reason why nothing can be proved. */
+  SqlCatalogue withAlarm(String alarm) {
+    List<String> alarms = new ArrayList<>(rows.alarms());
+    alarms.add(alarm);
+    return new SqlCatalogue(
+        version,
+        new Rows(
+            rows.searchPath(),
+            rows.relations(),
+            rows.functions(),
+            rows.operators(),
+            rows.volatileOperators(),
+            rows.volatileTypes(),
+            rows.domainChecks(),
+            alarms));
   }
 
   /** Why nothing can be proved at all; empty almost always. */

@@ -194,6 +194,8 @@ final class SqlCatalogueLoader {
   private static RelationKind kind(String kind, String persistence) {
     if (persistence.equals("t")) {
       return RelationKind.TEMPORARY;
+    } else if (persistence.equals("u")) {
+      return RelationKind.UNLOGGED;
     }
     return switch (kind) {
       case "v" -> RelationKind.VIEW;

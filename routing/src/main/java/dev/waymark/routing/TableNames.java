@@ -63,7 +63,7 @@ final class TableNames {
     Table table = tables.get(last);
     // The map's table is the one that its bare name finds, and no namesake in another schema.
     return table != null
-            && row.kind() == RelationKind.STORED
+            && (row.kind() == RelationKind.STORED || row.kind() == RelationKind.UNLOGGED)
             && row.equals(catalogue.relation(List.of(last)))
         ? ofTable(table)
         : unknown;

@@ -1,0 +1,110 @@
+package dev.waymark.routing;
+
+import java.sql.SQLException;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.function.LongSupplier;
+
+/**
+ * Holds the catalogue that plans are made by, and has it read again when it may have changed: after
+ * a schema change through this process, after an error that tells of one elsewhere, and now and
+ * then. As long as it cannot be read, nothing is proved, and so no statement is taken for a read.
+ * Safe to share.
+ */
+final class SqlCatalogueKeeper {
+  /** Reads the catalogue of every shard's primary. */
+  interface Source {
+    /**
+     * One catalogue for each shard, at least one.
+     *
+     * @throws SQLException if one of them cannot be read now
+     */
+    List<SqlCatalogue> load() throws SQLException;
+  }
+
+  /**
+   * What a server answers when it knows something else than we do: a table, column, function or
+   * type that is missing or has changed, a plan of before, or a write on a replica.
+   */
+  private static final Set<String> TELLING =
+      Set.of("42P01", "42703", "42883", "42704", "42P02", "0A000", "25006");
+
+  private final Source source;
+  private final LongSupplier nanoClock;
+  private final long maximumAge;
+  private final long pause;
+  private volatile Held held;
+
+  /** What is held, and until when it is good. */
+  private record Held(SqlCatalogue catalogue, long until) {}
+
+  /**
+   * A keeper that has read nothing yet.
+   *
+   * @param nanoClock as {@link System#nanoTime}
+   * @param maximumAge nanoseconds after which the catalogue is read again without a reason
+   * @param pause nanoseconds between two tries while it cannot be read
+   */
+  SqlCatalogueKeeper(Source source, LongSupplier nanoClock, long maximumAge, long pause) {
+    this.source = source;
+    this.nanoClock = nanoClock;
+    this.maximumAge = maximumAge;
+    this.pause = pause;
+    this.held = new Held(SqlCatalogue.unknown(), nanoClock.getAsLong());
+  }
+
+  /** The catalogue. The first call after it may have changed reads it, the others wait for that. */
+  SqlCatalogue current() {
+    Held now = held;
+    if (nanoClock.getAsLong() - now.until() < 0) {
+      return now.catalogue();
+    }
+    synchronized (this) {
+      now = held;
+      long time = nanoClock.getAsLong();
+      if (time - now.until() < 0) {
+        return now.catalogue();
+      }
+      try {
+        now = new Held(together(source.load()), time + maximumAge);
+      } catch (SQLException unreadable) {
+        now = new Held(SqlCatalogue.unknown(), time + pause);
+      }
+      held = now;
+      return now.catalogue();
+    }
+  }
+
+  private static SqlCatalogue together(List<SqlCatalogue> catalogues) {
+    Iterator<SqlCatalogue> all = catalogues.iterator();
+    SqlCatalogue first = all.next();
+    while (all.hasNext()) {
+      // Half-way through a migration, what is proved for one shard is not proved for the next.
+      if (!first.isLike(all.next())) {
+        return first.withAlarm("the shards' schemas differ");
+      }
+    }
+    return first;
+  }
+
+  /** A statement has run that may have changed the schema. */
+  void changed() {
+    synchronized (this) {
+      held = new Held(held.catalogue(), nanoClock.getAsLong());
+    }
+  }
+
+  /**
+   * A statement has failed.
+   *
+   * @return whether that tells of a schema that we do not know
+   */
+  boolean failed(SQLException failure) {
+    boolean tells = failure.getSQLState() != null && TELLING.contains(failure.getSQLState());
+    if (tells) {
+      changed();
+    }
+    return tells;
+  }
+}
