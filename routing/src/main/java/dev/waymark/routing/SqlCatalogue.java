@@ -132,14 +132,17 @@ final class SqlCatalogue {
   private final Rows rows;
 
   /** By name, then by schema. */
-  private final Map<String, Map<String, RelationRow>> relations = new HashMap<>();
+  private final Map<String, Map<String, RelationRow>> relations;
 
-  private final Map<String, List<FunctionRow>> functions = new HashMap<>();
-  private final Set<String> volatileFieldNames = new HashSet<>();
+  private final Map<String, List<FunctionRow>> functions;
+  private final Set<String> volatileFieldNames;
 
   private SqlCatalogue(long version, Rows rows) {
     this.version = version;
     this.rows = rows;
+    this.relations = new HashMap<>();
+    this.functions = new HashMap<>();
+    this.volatileFieldNames = new HashSet<>();
     for (RelationRow row : rows.relations()) {
       relations.computeIfAbsent(row.name(), name -> new HashMap<>()).put(row.schema(), row);
     }
@@ -149,6 +152,15 @@ final class SqlCatalogue {
         volatileFieldNames.add(row.name());
       }
     }
+  }
+
+  /** The same relations and functions, so that the tables of names need not be made again. */
+  private SqlCatalogue(SqlCatalogue like, Rows rows) {
+    this.version = like.version;
+    this.rows = rows;
+    this.relations = like.relations;
+    this.functions = like.functions;
+    this.volatileFieldNames = like.volatileFieldNames;
   }
 
   /** A catalogue of what was read. */
@@ -172,7 +184,7 @@ final class SqlCatalogue {
   /** The same for a session that looks for names elsewhere. */
   SqlCatalogue withSearchPath(List<String> searchPath) {
     return new SqlCatalogue(
-        version,
+        this,
         new Rows(
             searchPath,
             rows.relations(),
@@ -270,7 +282,7 @@ final class SqlCatalogue {
     List<String> alarms = new ArrayList<>(rows.alarms());
     alarms.add(alarm);
     return new SqlCatalogue(
-        version,
+        this,
         new Rows(
             rows.searchPath(),
             rows.relations(),

@@ -104,6 +104,7 @@ class ConfinementIT {
         }
       }
     }
+    System.out.printf("%d statements on one shard, %d refused or elsewhere%n", confined, refused);
     assertThat(confined).isGreaterThan(STATEMENTS / 10);
     assertThat(refused).isGreaterThan(STATEMENTS / 10);
   }
@@ -130,6 +131,7 @@ class ConfinementIT {
         }
       }
     }
+    System.out.printf("%d statements merged from two shards%n", merged);
     assertThat(merged).isGreaterThan(STATEMENTS / 50);
   }
 
