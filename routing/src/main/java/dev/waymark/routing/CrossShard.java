@@ -1,9 +1,9 @@
 package dev.waymark.routing;
 
-import dev.waymark.routing.SqlCatalogue.FunctionRow;
-import dev.waymark.routing.SqlCatalogue.Use;
 import dev.waymark.routing.Confinement.Place;
 import dev.waymark.routing.Merged.Role;
+import dev.waymark.routing.SqlCatalogue.FunctionRow;
+import dev.waymark.routing.SqlCatalogue.Use;
 import dev.waymark.routing.SqlTree.Block;
 import dev.waymark.routing.SqlTree.Call;
 import dev.waymark.routing.SqlTree.Column;

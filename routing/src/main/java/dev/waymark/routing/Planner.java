@@ -1,9 +1,9 @@
 package dev.waymark.routing;
 
 import dev.waymark.Table;
+import dev.waymark.routing.Confinement.Place;
 import dev.waymark.routing.SqlCatalogue.FunctionRow;
 import dev.waymark.routing.SqlCatalogue.Sight;
-import dev.waymark.routing.Confinement.Place;
 import dev.waymark.routing.SqlTree.Statement;
 import dev.waymark.routing.Verdict.Effect;
 import java.util.List;

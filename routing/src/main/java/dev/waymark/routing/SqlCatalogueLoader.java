@@ -22,8 +22,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a {@link SqlCatalogue} from a server. What the server brings along is read once, which takes a
- * few hundred milliseconds; what users made is read each time, in a few round trips. Safe to share.
+ * Reads a {@link SqlCatalogue} from a server. What the server brings along is read once, which
+ * takes a few hundred milliseconds; what users made is read each time, in a few round trips. Safe
+ * to share.
  */
 final class SqlCatalogueLoader {
   /** Objects below are the server's own: FirstNormalObjectId of PostgreSQL. */
@@ -129,8 +130,8 @@ final class SqlCatalogueLoader {
     }
   }
 
-  private SqlCatalogue.Rows rows(Connection connection, Statement statement, List<String> searchPath)
-      throws SQLException {
+  private SqlCatalogue.Rows rows(
+      Connection connection, Statement statement, List<String> searchPath) throws SQLException {
     String serverVersion = connection.getMetaData().getDatabaseProductVersion();
     BuiltIn known = builtIn;
     if (known == null || !known.serverVersion().equals(serverVersion)) {

@@ -3,7 +3,9 @@ package dev.waymark.routing;
 import dev.waymark.Table;
 import dev.waymark.routing.SqlCatalogue.RelationKind;
 import dev.waymark.routing.SqlCatalogue.RelationRow;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -33,11 +35,13 @@ final class TableNames {
     record Unknown(String name) implements Meaning {}
   }
 
-  private final Map<String, Table> tables;
+  /** By what the map calls them, folded as SQL folds a name without quotes. */
+  private final Map<String, Table> tables = new HashMap<>();
+
   private final SqlCatalogue catalogue;
 
   TableNames(Map<String, Table> tables, SqlCatalogue catalogue) {
-    this.tables = tables;
+    tables.forEach((name, table) -> this.tables.put(name.toLowerCase(Locale.ROOT), table));
     this.catalogue = catalogue;
   }
 
@@ -47,24 +51,30 @@ final class TableNames {
     RelationRow row = catalogue.relation(name);
     Meaning unknown = new Meaning.Unknown(String.join(".", name));
     if (row == null) {
+      if (catalogue.version() != 0) {
+        return unknown;
+      }
       // Without a catalogue the map's own names are taken as they are, and nothing else is.
-      boolean isUnseen = catalogue.version() == 0;
-      if (name.size() == 2 && SYSTEM.contains(name.get(0)) && isUnseen) {
+      if (name.size() == 2 && SYSTEM.contains(name.get(0))) {
         return new Meaning.System();
       }
-      Table table = tables.get(last);
-      return name.size() == 1 && table != null && isUnseen ? ofTable(table) : unknown;
+      Table table = tables.get(String.join(".", name));
+      return table != null ? ofTable(table) : unknown;
     }
     if (SYSTEM.contains(row.schema())) {
       return new Meaning.System();
     } else if (row.kind() == RelationKind.VIEW) {
       return new Meaning.View(last);
+    } else if (row.kind() != RelationKind.STORED && row.kind() != RelationKind.UNLOGGED) {
+      return unknown;
     }
-    Table table = tables.get(last);
+    Table table = tables.get(row.schema() + "." + row.name());
+    if (table != null) {
+      return ofTable(table);
+    }
     // The map's table is the one that its bare name finds, and no namesake in another schema.
-    return table != null
-            && (row.kind() == RelationKind.STORED || row.kind() == RelationKind.UNLOGGED)
-            && row.equals(catalogue.relation(List.of(last)))
+    table = tables.get(last);
+    return table != null && row.equals(catalogue.relation(List.of(last)))
         ? ofTable(table)
         : unknown;
   }

@@ -237,6 +237,28 @@ class ConfinementTest {
   }
 
   @Test
+  void theMapNamesTablesAsSqlDoesWithoutQuotes() {
+    Planner planner =
+        new Planner(
+            java.util.Map.of(
+                "Users",
+                new dev.waymark.Table.Sharded("Users", "id"),
+                "other.users",
+                new dev.waymark.Table.Sharded("other.users", "id")),
+            SmallCatalogue.catalogue(),
+            SqlScanner.Backslash.LITERAL);
+
+    for (String table : List.of("users", "USERS", "public.users", "other.users")) {
+      assertThat(
+              planner
+                  .plan("SELECT * FROM " + table + " WHERE id = 1", SqlScanner.Markers.JDBC)
+                  .keys())
+          .as(table)
+          .isEqualTo(terms(new Fixed(1)));
+    }
+  }
+
+  @Test
   void aNameInWithIsTheTableOnlyInsideOfItself() {
     assertThat(keys("WITH users AS (SELECT * FROM users WHERE id = 1) SELECT * FROM users"))
         .isEqualTo(terms(new Fixed(1)));
