@@ -30,6 +30,16 @@ final class Effects {
           "uuidv7",
           "clock_timestamp",
           "timeofday",
+          // The methods of TABLESAMPLE, which draw lots.
+          "bernoulli",
+          "system",
+          // They look at files or at the catalogue.
+          "pg_relation_size",
+          "pg_table_size",
+          "pg_indexes_size",
+          "pg_total_relation_size",
+          "pg_database_size",
+          "pg_partition_tree",
           "pg_sleep",
           "pg_sleep_for",
           "pg_sleep_until");
@@ -71,11 +81,13 @@ final class Effects {
 
   private final SqlCatalogue catalogue;
   private final SqlScanner.Backslash backslash;
+  private final SqlReader reader;
   private final Set<String> open = new HashSet<>();
 
-  Effects(SqlCatalogue catalogue, SqlScanner.Backslash backslash) {
+  Effects(SqlCatalogue catalogue, SqlScanner.Backslash backslash, SqlReader reader) {
     this.catalogue = catalogue;
     this.backslash = backslash;
+    this.reader = reader;
   }
 
   /** What a statement does. */
@@ -88,8 +100,9 @@ final class Effects {
         return new Verdict(Effect.READS, "EXPLAIN only plans");
       }
       if (explain.explained() == null) {
-        return new Verdict(
-            Effect.MAY_WRITE, "it explains something other than a statement on rows");
+        return tokens.stream().anyMatch(token -> token.is("execute"))
+            ? new Verdict(Effect.SESSION, "it explains a prepared statement")
+            : new Verdict(Effect.MAY_WRITE, "it explains something other than a statement on rows");
       }
       return rows(explain.explained(), tokens, catalogue);
     }
@@ -274,7 +287,7 @@ final class Effects {
     try {
       for (List<SqlToken> statement :
           SqlScanner.scan(sql, SqlScanner.Markers.NONE, backslash).statements()) {
-        Statement tree = SqlReader.read(statement);
+        Statement tree = reader.read(statement);
         if (!(tree instanceof SqlTree.Query)
             || rows(tree, statement, names).effect() != Effect.READS) {
           return false;

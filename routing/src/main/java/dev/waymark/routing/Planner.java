@@ -21,11 +21,17 @@ final class Planner {
   private final SqlCatalogue catalogue;
   private final TableNames tables;
   private final SqlScanner.Backslash backslash;
+  private final SqlReader reader;
 
-  Planner(Map<String, Table> tables, SqlCatalogue catalogue, SqlScanner.Backslash backslash) {
+  Planner(
+      Map<String, Table> tables,
+      SqlCatalogue catalogue,
+      SqlScanner.Backslash backslash,
+      SqlReader reader) {
     this.catalogue = catalogue;
     this.tables = new TableNames(tables, catalogue);
     this.backslash = backslash;
+    this.reader = reader;
   }
 
   /** The plan of a text. Never throws: what cannot be planned is a plan that is refused. */
@@ -43,7 +49,7 @@ final class Planner {
             new Refusal(SqlCode.SEVERAL_STATEMENTS, "The text holds several statements"),
             hints);
       }
-      return plan(SqlReader.read(statements.get(0)), statements.get(0), hints);
+      return plan(reader.read(statements.get(0)), statements.get(0), hints);
     } catch (Hints.BadHintException bad) {
       return refused(
           Effect.MAY_WRITE,
@@ -59,7 +65,7 @@ final class Planner {
   }
 
   private Plan plan(Statement statement, List<SqlToken> tokens, Hints hints) {
-    Verdict verdict = new Effects(catalogue, backslash).of(statement, tokens);
+    Verdict verdict = new Effects(catalogue, backslash, reader).of(statement, tokens);
     if (hints.node() == Hints.Node.REPLICA && verdict.effect() == Effect.WRITES) {
       return refused(
           verdict,

@@ -26,13 +26,17 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.antlr.v4.runtime.BailErrorStrategy;
 import org.antlr.v4.runtime.CommonToken;
 import org.antlr.v4.runtime.CommonTokenStream;
 import org.antlr.v4.runtime.ListTokenSource;
 import org.antlr.v4.runtime.ParserRuleContext;
 import org.antlr.v4.runtime.Token;
+import org.antlr.v4.runtime.atn.ParserATNSimulator;
+import org.antlr.v4.runtime.atn.PredictionContextCache;
 import org.antlr.v4.runtime.atn.PredictionMode;
+import org.antlr.v4.runtime.dfa.DFA;
 import org.antlr.v4.runtime.misc.ParseCancellationException;
 import org.antlr.v4.runtime.tree.ParseTree;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +50,9 @@ import org.pgcodekeeper.core.parsers.antlr.pg.generated.SQLParser.*;
  * backslash in an escape string for itself and so could be shown another statement than the server
  * runs.
  *
- * <p>Stateless, safe to share.
+ * <p>Safe to share. What it learns while reading makes the next reading faster, and is forgotten
+ * now and then: ANTLR keeps it in static tables that only grow, by 1 kB and more for each statement
+ * of a new form, so that a service which makes up its statements would never stop growing.
  */
 final class SqlReader {
   /** The statements on rows, which are read whole. */
@@ -64,7 +70,24 @@ final class SqlReader {
 
   private static final Map<String, Integer> TYPES = types();
 
-  private SqlReader() {}
+  /** After so many readings what was learnt is forgotten. */
+  private static final int READINGS = 1_000;
+
+  private volatile Learnt learnt = new Learnt();
+
+  /** ANTLR's tables of what it has learnt of the grammar; safe to share, as ANTLR makes them. */
+  private static final class Learnt {
+    private final DFA[] decisions;
+    private final PredictionContextCache contexts = new PredictionContextCache();
+    private final AtomicInteger readings = new AtomicInteger();
+
+    private Learnt() {
+      decisions = new DFA[SQLParser._ATN.getNumberOfDecisions()];
+      for (int i = 0; i < decisions.length; i++) {
+        decisions[i] = new DFA(SQLParser._ATN.getDecisionState(i), i);
+      }
+    }
+  }
 
   private static Map<String, Integer> types() {
     Map<String, Integer> types = new HashMap<>();
@@ -85,7 +108,7 @@ final class SqlReader {
    *
    * @throws UnreadableSqlException if the grammar does not know it
    */
-  static Statement read(List<SqlToken> statement) {
+  Statement read(List<SqlToken> statement) {
     SqlToken first = statement.get(0);
     if (!first.isSign("(")
         && !(first.kind() == SqlToken.Kind.WORD && ROWS.contains(first.text()))) {
@@ -164,8 +187,15 @@ final class SqlReader {
     return token.kind() == SqlToken.Kind.BITS ? "B'" + token.text() + "'" : token.text();
   }
 
-  private static StatementContext parse(List<CommonToken> tokens) {
+  private StatementContext parse(List<CommonToken> tokens) {
+    Learnt known = learnt;
+    if (known.readings.incrementAndGet() > READINGS) {
+      known = new Learnt();
+      learnt = known;
+    }
     SQLParser parser = new SQLParser(new CommonTokenStream(new ListTokenSource(tokens)));
+    parser.setInterpreter(
+        new ParserATNSimulator(parser, SQLParser._ATN, known.decisions, known.contexts));
     parser.removeErrorListeners();
     parser.setErrorHandler(new BailErrorStrategy());
     // The simpler prediction reads almost everything; what it refuses, the full one may still read.

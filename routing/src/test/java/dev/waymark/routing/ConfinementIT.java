@@ -136,7 +136,8 @@ class ConfinementIT {
   }
 
   private Planner planner() {
-    return new Planner(SmallCatalogue.TABLES, catalogue, SqlScanner.Backslash.LITERAL);
+    return new Planner(
+        SmallCatalogue.TABLES, catalogue, SqlScanner.Backslash.LITERAL, SmallCatalogue.READER);
   }
 
   private static boolean isLower(Keys keys) {

@@ -246,7 +246,8 @@ class ConfinementTest {
                 "other.users",
                 new dev.waymark.Table.Sharded("other.users", "id")),
             SmallCatalogue.catalogue(),
-            SqlScanner.Backslash.LITERAL);
+            SqlScanner.Backslash.LITERAL,
+            SmallCatalogue.READER);
 
     for (String table : List.of("users", "USERS", "public.users", "other.users")) {
       assertThat(

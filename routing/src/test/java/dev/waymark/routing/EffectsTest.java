@@ -109,6 +109,7 @@ class EffectsTest {
         "SELECT 1; DELETE FROM users",
         "SELEKT 1",
         "EXPLAIN ANALYZE EXECUTE p",
+        "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
       })
   void isNotProvedToRead(String sql) {
     assertThat(verdict(sql).effect()).as(verdict(sql).why()).isNotEqualTo(Effect.READS);
@@ -140,7 +141,11 @@ class EffectsTest {
   @Test
   void withoutACatalogueNothingThatCallsAnythingIsProved() {
     Planner planner =
-        new Planner(SmallCatalogue.TABLES, SqlCatalogue.unknown(), SqlScanner.Backslash.LITERAL);
+        new Planner(
+            SmallCatalogue.TABLES,
+            SqlCatalogue.unknown(),
+            SqlScanner.Backslash.LITERAL,
+            SmallCatalogue.READER);
 
     assertThat(
             planner
@@ -163,7 +168,11 @@ class EffectsTest {
             java.util.Map.of(),
             java.util.List.of("an implicit cast calls the volatile function f"));
     Planner planner =
-        new Planner(SmallCatalogue.TABLES, SqlCatalogue.of(1, rows), SqlScanner.Backslash.LITERAL);
+        new Planner(
+            SmallCatalogue.TABLES,
+            SqlCatalogue.of(1, rows),
+            SqlScanner.Backslash.LITERAL,
+            SmallCatalogue.READER);
 
     assertThat(planner.plan("SELECT 1", SqlScanner.Markers.JDBC).verdict().why())
         .isEqualTo("an implicit cast calls the volatile function f");

@@ -27,7 +27,8 @@ class PlanCacheTest {
                     java.util.Set.of(),
                     java.util.Map.of(),
                     java.util.List.of())),
-            SqlScanner.Backslash.LITERAL);
+            SqlScanner.Backslash.LITERAL,
+            SmallCatalogue.READER);
     return cache.get(
         sql,
         version,

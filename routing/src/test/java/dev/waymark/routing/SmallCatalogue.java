@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** A small database for tests that need no server: users, their orders and payments, countries. */
 final class SmallCatalogue {
   static final Map<String, Table> TABLES = tables();
+  static final SqlReader READER = new SqlReader();
 
   private SmallCatalogue() {}
 
@@ -156,7 +157,7 @@ final class SmallCatalogue {
   }
 
   static Plan plan(String sql) {
-    return new Planner(TABLES, catalogue(), SqlScanner.Backslash.LITERAL)
+    return new Planner(TABLES, catalogue(), SqlScanner.Backslash.LITERAL, SmallCatalogue.READER)
         .plan(sql, SqlScanner.Markers.JDBC);
   }
 

@@ -44,7 +44,11 @@ class SqlCatalogueLoaderIT {
 
   private Verdict verdict(String sql) throws SQLException {
     try (Connection connection = server().connect()) {
-      return new Planner(Map.of(), loader.load(connection), SqlScanner.Backslash.LITERAL)
+      return new Planner(
+              Map.of(),
+              loader.load(connection),
+              SqlScanner.Backslash.LITERAL,
+              SmallCatalogue.READER)
           .plan(sql, SqlScanner.Markers.JDBC)
           .verdict();
     }
