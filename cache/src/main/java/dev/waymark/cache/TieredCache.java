@@ -109,7 +109,13 @@ public final class TieredCache<K, V> {
     this.rendering = builder.keyRendering;
     this.local =
         builder.withL1
-            ? LocalTier.holding(builder.maximumSize, builder.l1StalenessBound, builder.time)
+            ? LocalTier.holding(
+                builder.maximumSize,
+                builder.l1StalenessBound,
+                builder.withoutRedis == PendingWrites.WithoutRedis.REFUSE
+                    ? LocalTier.Announced.ALWAYS
+                    : LocalTier.Announced.WHERE_POSSIBLE,
+                builder.time)
             : LocalTier.none(builder.time);
     this.redis = builder.redis == null ? RedisTier.none() : builder.redis;
     this.format = builder.codec == null ? null : new ValueFormat<>(builder.codec);
@@ -185,12 +191,24 @@ public final class TieredCache<K, V> {
     if (sessionSaw == null) {
       return;
     }
-    if (mark != null) {
-      // Each time: the session may have been there before, and earlier.
-      sessionSaw.accept(SessionToken.empty().readFrom(mark));
-    } else if (position != null && !session.reaches(position)) {
-      sessionSaw.accept(SessionToken.empty().readUpTo(position));
+    boolean cutOff = !redis.isAlone() && !redis.isAvailable();
+    if (mark == null && !cutOff) {
+      if (position != null && !session.reaches(position)) {
+        sessionSaw.accept(SessionToken.empty().readUpTo(position));
+      }
+      return;
     }
+    // Each time: the session may have been at the server before, and earlier.
+    SessionToken shown = mark == null ? SessionToken.empty() : SessionToken.empty().readFrom(mark);
+    if (position != null && mark == null) {
+      shown = shown.readUpTo(position);
+    }
+    if (position != null && cutOff) {
+      // What is shown may be a change that was committed without an announcement. Elsewhere only
+      // the position of a value tells whether it has that: as if the session had written it.
+      shown = shown.advancedTo(position);
+    }
+    sessionSaw.accept(shown);
   }
 
   /**
@@ -395,7 +413,7 @@ public final class TieredCache<K, V> {
         wait = shorter(wait.multipliedBy(2), LONGEST_BETWEEN_LOOKS);
         found = redis.read(address, leaseToken, SharedTier.Asking.READ);
       } else {
-        return loadAndKeep(key, address, leaseToken, found, flight);
+        return loadAndKeep(key, address, leaseToken, found, session, flight);
       }
     }
   }
@@ -406,6 +424,7 @@ public final class TieredCache<K, V> {
       CacheKey address,
       String leaseToken,
       SharedTier.Lookup found,
+      SessionToken session,
       SingleFlight.Flight<V> flight) {
     misses.increment();
     Loader<K, V> onPrimary = primaryLoader;
@@ -416,6 +435,7 @@ public final class TieredCache<K, V> {
       if (found instanceof SharedTier.Lookup.Unavailable) {
         degraded.increment();
         keepUnvouched(key, loaded, flight);
+        shown(loaded.position(), loaded.mark(), session);
       } else if (found instanceof SharedTier.Lookup.Alone) {
         keepUnvouched(key, loaded, flight);
       } else {
@@ -622,6 +642,10 @@ public final class TieredCache<K, V> {
   /** A value that no Redis vouches for: it may be as old as L1 may be, counted from its load. */
   private void keepUnvouched(
       K key, PositionedRead<@Nullable V> loaded, SingleFlight.Flight<V> flight) {
+    if (l1StalenessBound != null && loaded.route().role() != Role.PRIMARY) {
+      // It may have been as old as the replica lags when it came.
+      return;
+    }
     Duration life = shorter(lifeOf(loaded.value()), l1TimeToLive);
     if (l1StalenessBound != null) {
       life = shorter(life, l1StalenessBound);

@@ -20,7 +20,7 @@ class LocalTierTest {
 
   private final TestTime time = new TestTime();
   private final LocalTier<String, String> tier =
-      LocalTier.holding(100, Duration.ofSeconds(1), time);
+      LocalTier.holding(100, Duration.ofSeconds(1), LocalTier.Announced.ALWAYS, time);
 
   @BeforeEach
   void prove() {
@@ -216,6 +216,22 @@ class LocalTierTest {
   }
 
   @Test
+  void whereAWriteMayBeUnannouncedTheChannelProvesNothingForItsSession() {
+    LocalTier<String, String> doubtful =
+        LocalTier.holding(100, Duration.ofSeconds(1), LocalTier.Announced.WHERE_POSSIBLE, time);
+    SessionToken wrote = SessionToken.of(Rows.at(101));
+    SessionToken read = SessionToken.empty().readUpTo(Rows.at(101));
+    doubtful.saw(wrote.join(read));
+    doubtful.beaten(new Beat(place(10), new int[0]), time.nanos(), doubtful.seen());
+    doubtful.put(
+        "key",
+        new LocalTier.Entry<>(
+            "value", Rows.at(100), doubtful.stamp(HASH), time.nanos() + 1_000, null, null));
+    assertThat(doubtful.get("key", HASH, wrote)).isNull();
+    assertThat(doubtful.get("key", HASH, read)).isNotNull();
+  }
+
+  @Test
   void sessionOfAnotherShardIsServed() {
     put(tier.stamp(HASH));
     assertThat(serves(SessionToken.of(new LogPosition(9, 1, 5000)))).isTrue();
@@ -234,7 +250,8 @@ class LocalTierTest {
 
   @Test
   void entryNobodyVouchesForNeedsNoProofAndShowsWhatItSays() {
-    LocalTier<String, String> alone = LocalTier.holding(100, Duration.ofSeconds(1), time);
+    LocalTier<String, String> alone =
+        LocalTier.holding(100, Duration.ofSeconds(1), LocalTier.Announced.ALWAYS, time);
     SessionToken session = SessionToken.of(Rows.at(90));
     alone.saw(session);
     alone.put(

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.waymark.LogPosition;
 import dev.waymark.Role;
 import dev.waymark.SessionToken;
 import dev.waymark.WaymarkException;
@@ -543,6 +544,91 @@ class TieredCacheTest {
     // And what was loaded for it serves it from then on, here and elsewhere.
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
     assertThat(tier(new Process().cache)).isEqualTo(CacheAnswer.Tier.L2);
+  }
+
+  @Test
+  void sessionThatWroteOrReadWithoutRedisIsNotShownLessElsewhere() {
+    for (boolean writes : new boolean[] {true, false}) {
+      redis.flush();
+      database.rows.put(7L, "old");
+      database.rows.put(8L, "old");
+      database.position = Rows.at(100);
+      Process one = new Process();
+      Process two = new Process();
+      two.cache.get(7L);
+      two.cache.get(8L);
+      one.client.cutOff = true;
+      FakeTransaction write = new FakeTransaction();
+      one.cache.invalidate(write, 7L);
+      one.cache.invalidate(write, 8L);
+      write.beforeCommit();
+      database.rows.put(7L, "new");
+      database.rows.put(8L, "new");
+      database.position = Rows.at(200);
+      write.afterCommit(Rows.at(200));
+      AtomicReference<SessionToken> moving = new AtomicReference<>(SessionToken.empty());
+      if (writes) {
+        moving.set(SessionToken.of(Rows.at(200)));
+      } else {
+        TieredCache.builder("users-" + writes, database)
+            .redis(one.tier)
+            .codec(new Text())
+            .horizons(database::horizon)
+            .sessionSaw(shown -> moving.set(moving.get().join(shown)))
+            .time(time)
+            .build()
+            .get(7L);
+        // What routing does with a mark when somebody has looked.
+        moving.set(SessionToken.of(moving.get().positions().toArray(new LogPosition[0])));
+      }
+      session.set(moving.get());
+      assertThat(two.cache.get(7L)).isEqualTo("new");
+      time.pass(Duration.ofMillis(400));
+      two.background.tick();
+      assertThat(two.cache.get(8L)).isEqualTo("new");
+      session.set(SessionToken.empty());
+      one.tier.close();
+    }
+  }
+
+  @Test
+  void replicasAnswerIsNotKeptWithoutRedis() {
+    Process one = new Process();
+    redis.down = true;
+    database.role = Role.REPLICA;
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    database.role = Role.PRIMARY;
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void loadThatBeganLongerAgoThanL1MayBeBehindIsNotShared() throws Exception {
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    database.afterReading =
+        () -> {
+          database.afterReading = () -> {};
+          loading.countDown();
+          awaitQuietly(goOn);
+        };
+    TieredCache<Long, String> cache = localOnly().build();
+    Future<String> slow = threads.submit(() -> cache.get(7L));
+    loading.await();
+    time.pass(Duration.ofSeconds(10));
+    database.rows.put(7L, "new"); // by another process
+    AtomicReference<Thread> reader = new AtomicReference<>();
+    Future<String> late =
+        threads.submit(
+            () -> {
+              reader.set(Thread.currentThread());
+              return cache.get(7L);
+            });
+    await().until(() -> reader.get() != null && reader.get().getState() == Thread.State.WAITING);
+    goOn.countDown();
+    assertThat(slow.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    assertThat(late.get(10, TimeUnit.SECONDS)).isEqualTo("new");
   }
 
   @Test
