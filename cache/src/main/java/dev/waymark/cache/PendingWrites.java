@@ -166,18 +166,19 @@ final class PendingWrites<K, V> implements TransactionHook {
       for (Map.Entry<K, Change<V>> entry : changes.entrySet()) {
         settlements.add(
             new SharedTier.Settlement(
-                address(entry.getKey()), made.intents.get(i++), put(entry.getValue(), position)));
+                address(entry.getKey()), put(entry.getValue(), position, made.intents.get(i++))));
       }
       redis.settle(settlements, made.writer, position);
     }
   }
 
-  private SharedTier.@Nullable Put put(Change<V> change, LogPosition position) {
+  private SharedTier.@Nullable Put put(
+      Change<V> change, LogPosition position, SharedTier.Intent intent) {
     if (!(change instanceof Change.Replaced<V> replaced)) {
       return null;
     }
     byte[] bytes = encoder.encode(replaced.value, position);
-    return bytes == null ? null : new SharedTier.Put(bytes, replaced.timeToLive);
+    return bytes == null ? null : new SharedTier.Put(intent, bytes, replaced.timeToLive);
   }
 
   @Override
@@ -185,12 +186,10 @@ final class PendingWrites<K, V> implements TransactionHook {
     ended = true;
     Announcement made = announcement;
     if (made != null && !everything) {
-      List<SharedTier.Settlement> settlements = new ArrayList<>(changes.size());
-      List<CacheKey> addresses = addresses();
-      for (int i = 0; i < addresses.size(); i++) {
-        settlements.add(new SharedTier.Settlement(addresses.get(i), made.intents.get(i), null));
-      }
-      redis.settle(settlements, made.writer, null);
+      redis.settle(
+          addresses().stream().map(address -> new SharedTier.Settlement(address, null)).toList(),
+          made.writer,
+          null);
     }
   }
 

@@ -9,13 +9,11 @@ import dev.waymark.PositionedRead;
 import dev.waymark.ReadMark;
 import dev.waymark.Role;
 import dev.waymark.Route;
-import dev.waymark.RowImage;
 import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.WaymarkException;
 import java.time.Duration;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -749,7 +747,6 @@ public final class TieredCache<K, V> {
     private @Nullable Loader<K, V> primaryLoader;
     private @Nullable Horizons horizons;
     private @Nullable Consumer<SessionToken> sessionSaw;
-    private final Map<String, Function<RowImage, List<K>>> tables = new LinkedHashMap<>();
     private Time time = Time.system();
 
     private Builder(String name, Loader<K, V> loader) {
@@ -938,22 +935,6 @@ public final class TieredCache<K, V> {
       return this;
     }
 
-    /**
-     * Names a table that values are made of, for a change stream: see {@link RedisTier#changes}.
-     * Writes that announce nothing, by psql or another service, are then caught as well.
-     *
-     * @param table as SQL writes it
-     * @param keys the keys whose values a row has a part in, asked of the row before and after a
-     *     change as far as each is told. What it throws, for a column that is not told for
-     *     instance, drops all values of the cache
-     */
-    public Builder<K, V> madeOf(String table, Function<RowImage, List<K>> keys) {
-      if (tables.putIfAbsent(table, Objects.requireNonNull(keys, "keys")) != null) {
-        throw new IllegalStateException("madeOf(...) was given the table " + table + " twice");
-      }
-      return this;
-    }
-
     /** For tests. */
     Builder<K, V> time(Time time) {
       this.time = time;
@@ -974,9 +955,6 @@ public final class TieredCache<K, V> {
       if (redis == null && !withL1) {
         throw new IllegalStateException("withoutL1() needs redis(...): nothing would be cached");
       }
-      if (redis == null && !tables.isEmpty()) {
-        throw new IllegalStateException("madeOf(...) needs redis(...)");
-      }
       if (redis == null && writeThrough) {
         // In one process alone nothing tells whether another one has written since.
         throw new IllegalStateException("writeThrough() needs redis(...)");
@@ -990,14 +968,6 @@ public final class TieredCache<K, V> {
       TieredCache<K, V> cache = new TieredCache<>(this);
       if (redis != null) {
         redis.register(name, cache.local);
-        RedisTier tier = redis;
-        tables.forEach(
-            (table, keysOf) ->
-                tier.followed()
-                    .follow(
-                        name,
-                        table,
-                        row -> keysOf.apply(row).stream().map(cache::address).toList()));
       }
       return cache;
     }
