@@ -30,7 +30,6 @@ final class LocalTier<K, V> {
   private final @Nullable Cache<K, Entry<V>> entries;
   private final Time time;
   private final long boundNanos;
-  private final Announced announced;
 
   /** An int may wrap: four thousand million invalidations do not fit into one entry's life. */
   private final AtomicIntegerArray stamps;
@@ -83,13 +82,8 @@ final class LocalTier<K, V> {
   }
 
   private LocalTier(
-      @Nullable Cache<K, Entry<V>> entries,
-      long expectedEntries,
-      Duration bound,
-      Announced announced,
-      Time time) {
+      @Nullable Cache<K, Entry<V>> entries, long expectedEntries, Duration bound, Time time) {
     this.entries = entries;
-    this.announced = announced;
     this.time = time;
     this.boundNanos = bound.toNanos();
     // About two stripes for each entry: a message about one key seldom takes another with it.
@@ -107,8 +101,7 @@ final class LocalTier<K, V> {
    *
    * @param bound how old a proof may be
    */
-  static <K, V> LocalTier<K, V> holding(
-      long maximumSize, Duration bound, Announced announced, Time time) {
+  static <K, V> LocalTier<K, V> holding(long maximumSize, Duration bound, Time time) {
     Cache<K, Entry<V>> entries =
         Caffeine.newBuilder()
             .maximumSize(maximumSize)
@@ -116,12 +109,12 @@ final class LocalTier<K, V> {
             // us.
             .executor(Runnable::run)
             .build();
-    return new LocalTier<>(entries, maximumSize, bound, announced, time);
+    return new LocalTier<>(entries, maximumSize, bound, time);
   }
 
   /** Holds nothing; its stamps still tell loads apart. */
   static <K, V> LocalTier<K, V> none(Time time) {
-    return new LocalTier<>(null, 1 << 12, Duration.ZERO, Announced.ALWAYS, time);
+    return new LocalTier<>(null, 1 << 12, Duration.ZERO, time);
   }
 
   /** An entry that may be served to a session, or null. */
@@ -169,20 +162,26 @@ final class LocalTier<K, V> {
    * so, or what was known when the channel was last proven: whoever changed the row before that has
    * been heard of, and the entry would not be here.
    */
-  private boolean shows(Entry<?> entry, SessionToken proven, SessionToken session) {
-    boolean byChannel = entry.shown != null || announced == Announced.ALWAYS;
+  private static boolean shows(Entry<?> entry, SessionToken proven, SessionToken session) {
     return session.marks().isEmpty()
-        && allShown(session.positions(), entry, proven, byChannel)
-        && allShown(session.reads(), entry, proven, true);
+        && allShown(session.positions(), entry, proven)
+        && allShown(session.reads(), entry, proven)
+        && untoldIsShown(entry, proven, session);
   }
 
-  /**
-   * Whether an entry shows all that was committed by positions.
-   *
-   * @param byChannel whether what was proven counts, besides the entry's own position
-   */
+  /** What nobody was told of does not come over the channel. */
+  private static boolean untoldIsShown(Entry<?> entry, SessionToken proven, SessionToken session) {
+    if (session.untold().isEmpty()) {
+      return true;
+    }
+    if (entry.shown != null) {
+      return allShown(session.untold(), entry, proven);
+    }
+    return entry.position != null && session.isUntoldCoveredBy(entry.position);
+  }
+
   private static boolean allShown(
-      List<LogPosition> positions, Entry<?> entry, SessionToken proven, boolean byChannel) {
+      List<LogPosition> positions, Entry<?> entry, SessionToken proven) {
     LogPosition own = entry.position;
     for (int i = 0; i < positions.size(); i++) {
       LogPosition position = positions.get(i);
@@ -190,7 +189,7 @@ final class LocalTier<K, V> {
       // A value that nobody vouches for may have been read before a commit that its log position
       // already covers was visible.
       boolean covered = entry.shown == null && own != null && own.covers(position);
-      if (!elsewhere && !covered && !(byChannel && proven.reaches(position))) {
+      if (!elsewhere && !covered && !proven.reaches(position)) {
         return false;
       }
     }
@@ -259,14 +258,6 @@ final class LocalTier<K, V> {
 
   long boundNanos() {
     return boundNanos;
-  }
-
-  /** Whether a session's own writes were announced, so that the channel tells of them. */
-  enum Announced {
-    /** Nothing is committed without. */
-    ALWAYS,
-    /** Not by a process that could not reach the shared tier. */
-    WHERE_POSSIBLE
   }
 
   /** Whether messages were missed before one. */

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,7 @@ final class PendingWrites<K, V> implements TransactionHook {
   private final RedisTier redis;
   private final Encoder<V> encoder;
   private final WithoutRedis withoutRedis;
+  private final Consumer<LogPosition> untold;
 
   private final Map<K, Change<V>> changes = new LinkedHashMap<>();
   private boolean everything;
@@ -72,7 +74,9 @@ final class PendingWrites<K, V> implements TransactionHook {
       LocalTier<K, V> local,
       RedisTier redis,
       Encoder<V> encoder,
-      WithoutRedis withoutRedis) {
+      WithoutRedis withoutRedis,
+      Consumer<LogPosition> untold) {
+    this.untold = untold;
     this.cache = cache;
     this.keys = keys;
     this.local = local;
@@ -156,6 +160,9 @@ final class PendingWrites<K, V> implements TransactionHook {
     dropLocally();
     Announcement made = announcement;
     if (made == null) {
+      if (withoutRedis != WithoutRedis.NEVER_ANNOUNCE && !redis.isAlone()) {
+        untold.accept(position);
+      }
       late(
           withoutRedis == WithoutRedis.NEVER_ANNOUNCE
               ? new SharedTier.Change.Elsewhere()

@@ -107,13 +107,7 @@ public final class TieredCache<K, V> {
     this.rendering = builder.keyRendering;
     this.local =
         builder.withL1
-            ? LocalTier.holding(
-                builder.maximumSize,
-                builder.l1StalenessBound,
-                builder.withoutRedis == PendingWrites.WithoutRedis.REFUSE
-                    ? LocalTier.Announced.ALWAYS
-                    : LocalTier.Announced.WHERE_POSSIBLE,
-                builder.time)
+            ? LocalTier.holding(builder.maximumSize, builder.l1StalenessBound, builder.time)
             : LocalTier.none(builder.time);
     this.redis = builder.redis == null ? RedisTier.none() : builder.redis;
     this.format = builder.codec == null ? null : new ValueFormat<>(builder.codec);
@@ -202,11 +196,17 @@ public final class TieredCache<K, V> {
       shown = shown.readUpTo(position);
     }
     if (position != null && cutOff) {
-      // What is shown may be a change that was committed without an announcement. Elsewhere only
-      // the position of a value tells whether it has that: as if the session had written it.
-      shown = shown.advancedTo(position);
+      // What is shown may be a change that was committed without an announcement.
+      shown = shown.untoldUpTo(position);
     }
     sessionSaw.accept(shown);
+  }
+
+  /** A transaction of the calling thread's session was committed and could not be announced. */
+  private void committedUntold(LogPosition position) {
+    if (sessionSaw != null) {
+      sessionSaw.accept(SessionToken.empty().untoldUpTo(position));
+    }
   }
 
   /**
@@ -290,14 +290,15 @@ public final class TieredCache<K, V> {
   }
 
   /**
-   * Whether a value from Redis shows all that a session has written. Where every change was
-   * announced, Redis holds no other; this is for those that could not be. Where nothing is known of
-   * the value's age, only a session that has seen nothing is content with it.
+   * Whether a value from Redis shows all that a session has seen. It shows every change that was
+   * announced; of those that could not be only its own position tells. Without a fence nothing else
+   * does. Where its age is not known, it serves only sessions that cannot miss anything.
    */
   private boolean shows(@Nullable LogPosition position, SessionToken session) {
-    return session.isEmpty()
-        || withoutRedis == PendingWrites.WithoutRedis.REFUSE
-        || (position != null && session.isCoveredBy(position));
+    if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+      return session.isEmpty() || (position != null && session.isCoveredBy(position));
+    }
+    return session.untold().isEmpty() || (position != null && session.isUntoldCoveredBy(position));
   }
 
   private CacheAnswer<V> miss(K key, int hash, SessionToken session) {
@@ -703,7 +704,9 @@ public final class TieredCache<K, V> {
     PendingWrites<K, V> writes = pending.get(transaction);
     if (writes == null) {
       // A transaction belongs to one thread: nobody else adds the same one in between.
-      writes = new PendingWrites<>(name, keys, local, redis, this::encode, withoutRedis);
+      writes =
+          new PendingWrites<>(
+              name, keys, local, redis, this::encode, withoutRedis, this::committedUntold);
       transaction.join(writes);
       pending.put(transaction, writes);
     }

@@ -272,7 +272,7 @@ class GuardsIT {
     begin(Scripts.plain());
     TestTime time = new TestTime();
     for (Duration bound : List.of(Duration.ofSeconds(1), Duration.ofDays(1))) {
-      LocalTier<String, String> l1 = LocalTier.holding(10, bound, LocalTier.Announced.ALWAYS, time);
+      LocalTier<String, String> l1 = LocalTier.holding(10, bound, time);
       redis.beat("users", l1.places()).forEach(beat -> l1.beaten(beat, time.nanos(), l1.seen()));
       l1.put(
           "7",

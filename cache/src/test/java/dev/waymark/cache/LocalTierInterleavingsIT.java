@@ -23,8 +23,7 @@ class LocalTierInterleavingsIT {
   /** What threads do with one key. A value is the number of the write that it shows. */
   public static class Operations {
     final Clock clock = new Clock();
-    final LocalTier<String, Integer> tier =
-        LocalTier.holding(10, Duration.ofNanos(1), LocalTier.Announced.ALWAYS, clock);
+    final LocalTier<String, Integer> tier = LocalTier.holding(10, Duration.ofNanos(1), clock);
 
     private int written;
     private int heardUpTo;

@@ -20,7 +20,7 @@ class LocalTierTest {
 
   private final TestTime time = new TestTime();
   private final LocalTier<String, String> tier =
-      LocalTier.holding(100, Duration.ofSeconds(1), LocalTier.Announced.ALWAYS, time);
+      LocalTier.holding(100, Duration.ofSeconds(1), time);
 
   @BeforeEach
   void prove() {
@@ -216,19 +216,19 @@ class LocalTierTest {
   }
 
   @Test
-  void whereAWriteMayBeUnannouncedTheChannelProvesNothingForItsSession() {
-    LocalTier<String, String> doubtful =
-        LocalTier.holding(100, Duration.ofSeconds(1), LocalTier.Announced.WHERE_POSSIBLE, time);
-    SessionToken wrote = SessionToken.of(Rows.at(101));
-    SessionToken read = SessionToken.empty().readUpTo(Rows.at(101));
-    doubtful.saw(wrote.join(read));
-    doubtful.beaten(new Beat(place(10), new int[0]), time.nanos(), doubtful.seen());
-    doubtful.put(
-        "key",
-        new LocalTier.Entry<>(
-            "value", Rows.at(100), doubtful.stamp(HASH), time.nanos() + 1_000, null, null));
-    assertThat(doubtful.get("key", HASH, wrote)).isNull();
-    assertThat(doubtful.get("key", HASH, read)).isNotNull();
+  void ofWhatNobodyWasToldOnlyTheEntrysOwnPositionTells() {
+    put(tier.stamp(HASH));
+    SessionToken untold = SessionToken.empty().untoldUpTo(Rows.at(101));
+    tier.saw(untold);
+    beat(place(10), new int[0]);
+    assertThat(serves(untold)).isFalse();
+    put(tier.stamp(HASH), Rows.at(101), null);
+    assertThat(serves(untold)).isTrue();
+    put(tier.stamp(HASH), null, null);
+    assertThat(serves(untold)).isFalse();
+    // Loaded from the primary when that was known.
+    put(tier.stamp(HASH), Rows.at(100), tier.seen());
+    assertThat(serves(untold)).isTrue();
   }
 
   @Test
@@ -250,8 +250,7 @@ class LocalTierTest {
 
   @Test
   void entryNobodyVouchesForNeedsNoProofAndShowsWhatItSays() {
-    LocalTier<String, String> alone =
-        LocalTier.holding(100, Duration.ofSeconds(1), LocalTier.Announced.ALWAYS, time);
+    LocalTier<String, String> alone = LocalTier.holding(100, Duration.ofSeconds(1), time);
     SessionToken session = SessionToken.of(Rows.at(90));
     alone.saw(session);
     alone.put(

@@ -201,8 +201,7 @@ class RedisTierTest {
 
   // ---- beats ------------------------------------------------------------------------------------
 
-  private final LocalTier<String, String> l1 =
-      LocalTier.holding(100, Duration.ofSeconds(1), LocalTier.Announced.ALWAYS, time);
+  private final LocalTier<String, String> l1 = LocalTier.holding(100, Duration.ofSeconds(1), time);
 
   private boolean serves() {
     return l1.get("7", key.hash(), dev.waymark.SessionToken.empty()) != null;

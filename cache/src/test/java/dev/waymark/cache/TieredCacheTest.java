@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import dev.waymark.LogPosition;
 import dev.waymark.Role;
 import dev.waymark.SessionToken;
 import dev.waymark.WaymarkException;
@@ -19,6 +18,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -535,60 +535,69 @@ class TieredCacheTest {
   // Sessions
 
   @Test
-  void sessionThatHasSeenMoreThanL1IsNotServedFromIt() {
+  void sessionThatHasSeenMoreThanL1IsServedByRedisUntilTheChannelIsProvenAnew() {
     Process one = new Process();
     one.cache.get(7L);
     session.set(SessionToken.of(Rows.at(101)));
-    database.position = Rows.at(150);
-    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
-    // And what was loaded for it serves it from then on, here and elsewhere.
+    // Had the row been changed before 101, Redis would not have the value.
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+    time.pass(Duration.ofMillis(400));
+    one.background.tick();
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
-    assertThat(tier(new Process().cache)).isEqualTo(CacheAnswer.Tier.L2);
+    assertThat(database.loads).hasValue(1);
   }
 
   @Test
-  void sessionThatWroteOrReadWithoutRedisIsNotShownLessElsewhere() {
-    for (boolean writes : new boolean[] {true, false}) {
-      redis.flush();
-      database.rows.put(7L, "old");
-      database.rows.put(8L, "old");
-      database.position = Rows.at(100);
-      Process one = new Process();
-      Process two = new Process();
-      two.cache.get(7L);
-      two.cache.get(8L);
-      one.client.cutOff = true;
-      FakeTransaction write = new FakeTransaction();
-      one.cache.invalidate(write, 7L);
-      one.cache.invalidate(write, 8L);
-      write.beforeCommit();
-      database.rows.put(7L, "new");
-      database.rows.put(8L, "new");
-      database.position = Rows.at(200);
-      write.afterCommit(Rows.at(200));
-      AtomicReference<SessionToken> moving = new AtomicReference<>(SessionToken.empty());
-      if (writes) {
-        moving.set(SessionToken.of(Rows.at(200)));
-      } else {
-        TieredCache.builder("users-" + writes, database)
-            .redis(one.tier)
-            .codec(new Text())
-            .horizons(database::horizon)
-            .sessionSaw(shown -> moving.set(moving.get().join(shown)))
-            .time(time)
-            .build()
-            .get(7L);
-        // What routing does with a mark when somebody has looked.
-        moving.set(SessionToken.of(moving.get().positions().toArray(new LogPosition[0])));
-      }
-      session.set(moving.get());
-      assertThat(two.cache.get(7L)).isEqualTo("new");
-      time.pass(Duration.ofMillis(400));
-      two.background.tick();
-      assertThat(two.cache.get(8L)).isEqualTo("new");
-      session.set(SessionToken.empty());
-      one.tier.close();
-    }
+  void sessionThatWroteWithoutRedisIsNotShownLessElsewhere() {
+    cutOffSessionIsNotShownLessElsewhere(
+        (cutOff, moving) -> {
+          TieredCache<Long, String> cache = telling(cutOff, moving, "users-2");
+          FakeTransaction write = new FakeTransaction();
+          cache.invalidate(write, 7L);
+          cache.invalidate(write, 8L);
+          write.commit(Rows.at(200));
+        });
+  }
+
+  @Test
+  void sessionThatReadWithoutRedisIsNotShownLessElsewhere() {
+    cutOffSessionIsNotShownLessElsewhere(
+        (cutOff, moving) -> telling(cutOff, moving, "users-2").get(7L));
+  }
+
+  private void cutOffSessionIsNotShownLessElsewhere(
+      BiConsumer<Process, AtomicReference<SessionToken>> sees) {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    two.cache.get(8L);
+    one.client.cutOff = true;
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    one.cache.invalidate(write, 8L);
+    write.beforeCommit();
+    database.rows.put(7L, "new");
+    database.rows.put(8L, "new");
+    database.position = Rows.at(200);
+    write.afterCommit(Rows.at(200));
+    AtomicReference<SessionToken> moving = new AtomicReference<>(SessionToken.empty());
+    sees.accept(one, moving);
+    session.set(moving.get());
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    time.pass(Duration.ofMillis(400));
+    two.background.tick();
+    assertThat(two.cache.get(8L)).isEqualTo("new");
+  }
+
+  private TieredCache<Long, String> telling(
+      Process process, AtomicReference<SessionToken> session, String name) {
+    return TieredCache.builder(name, database)
+        .redis(process.tier)
+        .codec(new Text())
+        .horizons(database::horizon)
+        .sessionSaw(shown -> session.set(session.get().join(shown)))
+        .time(time)
+        .build();
   }
 
   @Test
@@ -657,13 +666,32 @@ class TieredCacheTest {
   }
 
   @Test
-  void valueOfUnknownAgeServesOnlySessionsThatHaveSeenNothing() {
+  void valueOfUnknownAgeIsLoadedAnewForWhoHasSeenWhatNobodyWasTold() {
     Process one = new Process();
     database.position = null;
     one.cache.get(7L);
-    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
     session.set(SessionToken.of(Rows.at(1)));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+    session.set(SessionToken.empty().untoldUpTo(Rows.at(1)));
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+  }
+
+  @Test
+  void unfencedValueServesOnlySessionsWhoseWritesItsPositionCovers() {
+    Process one = new Process();
+    TieredCache<Long, String> cache =
+        TieredCache.builder("plain", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .unfenced()
+            .sessionToken(session::get)
+            .time(time)
+            .build();
+    cache.get(7L);
+    session.set(SessionToken.of(Rows.at(100)));
+    assertThat(cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L1);
+    session.set(SessionToken.of(Rows.at(101)));
+    assertThat(cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
   }
 
   // Loading
