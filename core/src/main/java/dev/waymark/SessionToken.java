@@ -14,7 +14,8 @@ import java.util.Objects;
  * it does not matter in which order or how often what was seen is put together.
  */
 public final class SessionToken {
-  private static final SessionToken EMPTY = new SessionToken(List.of(), List.of(), List.of());
+  private static final SessionToken EMPTY =
+      new SessionToken(List.of(), List.of(), List.of(), List.of());
   private static final Comparator<LogPosition> BY_HISTORY =
       Comparator.comparingLong(LogPosition::systemId).thenComparingInt(LogPosition::timeline);
 
@@ -32,7 +33,15 @@ public final class SessionToken {
   /** Sorted, each once. */
   private final List<ReadMark> marks;
 
-  private SessionToken(List<LogPosition> positions, List<LogPosition> reads, List<ReadMark> marks) {
+  /** What was committed without telling the caches first. In the same form as the others. */
+  private final List<LogPosition> untold;
+
+  private SessionToken(
+      List<LogPosition> positions,
+      List<LogPosition> reads,
+      List<ReadMark> marks,
+      List<LogPosition> untold) {
+    this.untold = List.copyOf(untold);
     this.positions = List.copyOf(positions);
     this.reads = List.copyOf(reads);
     this.marks = List.copyOf(marks);
@@ -67,9 +76,17 @@ public final class SessionToken {
     return marks;
   }
 
+  /**
+   * Positions of changes that the session may have seen, and that caches were not told of before
+   * they were committed: only a value that is itself as new shows them. Sorted like the others.
+   */
+  public List<LogPosition> untold() {
+    return untold;
+  }
+
   /** Whether the session has seen nothing. */
   public boolean isEmpty() {
-    return positions.isEmpty() && reads.isEmpty() && marks.isEmpty();
+    return positions.isEmpty() && reads.isEmpty() && marks.isEmpty() && untold.isEmpty();
   }
 
   /** A token that covers what either has seen. */
@@ -84,19 +101,22 @@ public final class SessionToken {
     for (ReadMark mark : other.marks) {
       joined = joined.readFrom(mark);
     }
+    for (LogPosition position : other.untold) {
+      joined = joined.untoldUpTo(position);
+    }
     return joined;
   }
 
   /** This token, and the position written as well. */
   public SessionToken advancedTo(LogPosition position) {
     List<LogPosition> after = with(positions, position);
-    return after == positions ? this : new SessionToken(after, reads, marks);
+    return after == positions ? this : new SessionToken(after, reads, marks, untold);
   }
 
   /** This token, and nothing beyond the position read as well. */
   public SessionToken readUpTo(LogPosition position) {
     List<LogPosition> after = with(reads, position);
-    return after == reads ? this : new SessionToken(positions, after, marks);
+    return after == reads ? this : new SessionToken(positions, after, marks, untold);
   }
 
   /** This token, and read from a server at an unknown place as well. */
@@ -107,7 +127,13 @@ public final class SessionToken {
     List<ReadMark> after = new ArrayList<>(marks);
     after.add(mark);
     after.sort(BY_SERVER);
-    return new SessionToken(positions, reads, after);
+    return new SessionToken(positions, reads, after, untold);
+  }
+
+  /** This token, and has seen what was committed up to the position without telling the caches. */
+  public SessionToken untoldUpTo(LogPosition position) {
+    List<LogPosition> after = with(untold, position);
+    return after == untold ? this : new SessionToken(positions, reads, marks, after);
   }
 
   /** The same list if it covers the position already. */
@@ -144,7 +170,7 @@ public final class SessionToken {
                     mine.systemId() != position.systemId()
                         || mine.timeline() >= position.timeline())
             .toList();
-    return new SessionToken(kept, reads, marks).advancedTo(position);
+    return new SessionToken(kept, reads, marks, untold).advancedTo(position);
   }
 
   /**
@@ -152,9 +178,21 @@ public final class SessionToken {
    * the position's shard.
    */
   public boolean isCoveredBy(LogPosition position) {
+    return areCovered(positions, position);
+  }
+
+  /**
+   * Whether a value that is as new as {@code position} shows all {@linkplain #untold() that caches
+   * were not told of} on the position's shard.
+   */
+  public boolean isUntoldCoveredBy(LogPosition position) {
+    return areCovered(untold, position);
+  }
+
+  private static boolean areCovered(List<LogPosition> each, LogPosition position) {
     // An index loop: this stands on the way of every cached read, and allocates nothing.
-    for (int i = 0; i < positions.size(); i++) {
-      LogPosition mine = positions.get(i);
+    for (int i = 0; i < each.size(); i++) {
+      LogPosition mine = each.get(i);
       if (mine.systemId() == position.systemId() && !position.covers(mine)) {
         return false;
       }
@@ -163,14 +201,17 @@ public final class SessionToken {
   }
 
   /**
-   * Whether every position of the other token lies at or before one of this token, written or read.
-   * False if the other one has marks: nobody knows where those lie.
+   * Whether every position of the other token lies at or before any position of this token. False
+   * if the other one has marks: nobody knows where those lie.
    *
    * <p>Allocates nothing.
    */
   public boolean reaches(SessionToken other) {
     return other == this
-        || (other.marks.isEmpty() && reachesAll(other.positions) && reachesAll(other.reads));
+        || (other.marks.isEmpty()
+            && reachesAll(other.positions)
+            && reachesAll(other.reads)
+            && reachesAll(other.untold));
   }
 
   private boolean reachesAll(List<LogPosition> others) {
@@ -182,9 +223,11 @@ public final class SessionToken {
     return true;
   }
 
-  /** Whether a position lies at or before one of this token, written or read. */
+  /** Whether a position lies at or before any position of this token. */
   public boolean reaches(LogPosition position) {
-    return anyCovers(positions, position) || anyCovers(reads, position);
+    return anyCovers(positions, position)
+        || anyCovers(reads, position)
+        || anyCovers(untold, position);
   }
 
   private static boolean anyCovers(List<LogPosition> mine, LogPosition position) {
@@ -206,12 +249,13 @@ public final class SessionToken {
     return other instanceof SessionToken that
         && positions.equals(that.positions)
         && reads.equals(that.reads)
-        && marks.equals(that.marks);
+        && marks.equals(that.marks)
+        && untold.equals(that.untold);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(positions, reads, marks);
+    return Objects.hash(positions, reads, marks, untold);
   }
 
   /**
@@ -219,6 +263,13 @@ public final class SessionToken {
    */
   @Override
   public String toString() {
-    return "SessionToken[wrote " + positions + ", read " + reads + ", marks " + marks + "]";
+    return "SessionToken[wrote "
+        + positions
+        + ", read "
+        + reads
+        + ", marks "
+        + marks
+        + (untold.isEmpty() ? "" : ", untold " + untold)
+        + "]";
   }
 }

@@ -34,6 +34,9 @@ public final class SessionTokenFormat {
 
   private static final int MARK = 1 << 31;
 
+  /** Both at once. */
+  private static final int UNTOLD = READ | MARK;
+
   private final @Nullable SecretKeySpec secret;
 
   private SessionTokenFormat(@Nullable SecretKeySpec secret) {
@@ -70,7 +73,11 @@ public final class SessionTokenFormat {
 
   /** One token has one form: its entries in their order. */
   private static byte[] payload(SessionToken token) {
-    int entries = token.positions().size() + token.reads().size() + token.marks().size();
+    int entries =
+        token.positions().size()
+            + token.reads().size()
+            + token.marks().size()
+            + token.untold().size();
     ByteBuffer payload = ByteBuffer.allocate(entries * ENTRY_BYTES);
     for (LogPosition position : token.positions()) {
       payload.putLong(position.systemId()).putInt(position.timeline()).putLong(position.lsn());
@@ -81,6 +88,10 @@ public final class SessionTokenFormat {
     }
     for (ReadMark mark : token.marks()) {
       payload.putLong(mark.systemId()).putInt(mark.timeline() | MARK).putLong(mark.server());
+    }
+    for (LogPosition position : token.untold()) {
+      payload.putLong(position.systemId());
+      payload.putInt(position.timeline() | UNTOLD).putLong(position.lsn());
     }
     return payload.array();
   }
@@ -138,7 +149,9 @@ public final class SessionTokenFormat {
         long systemId = payload.getLong();
         int timeline = payload.getInt();
         long lsn = payload.getLong();
-        if ((timeline & MARK) != 0) {
+        if ((timeline & UNTOLD) == UNTOLD) {
+          token = token.untoldUpTo(new LogPosition(systemId, timeline & ~UNTOLD, lsn));
+        } else if ((timeline & MARK) != 0) {
           token = token.readFrom(new ReadMark(systemId, timeline & ~MARK, lsn));
         } else if ((timeline & READ) != 0) {
           token = token.readUpTo(new LogPosition(systemId, timeline & ~READ, lsn));

@@ -165,7 +165,19 @@ final class LocalTier<K, V> {
   private static boolean shows(Entry<?> entry, SessionToken proven, SessionToken session) {
     return session.marks().isEmpty()
         && allShown(session.positions(), entry, proven)
-        && allShown(session.reads(), entry, proven);
+        && allShown(session.reads(), entry, proven)
+        && untoldIsShown(entry, proven, session);
+  }
+
+  /** What nobody was told of does not come over the channel. */
+  private static boolean untoldIsShown(Entry<?> entry, SessionToken proven, SessionToken session) {
+    if (session.untold().isEmpty()) {
+      return true;
+    }
+    if (entry.shown != null) {
+      return allShown(session.untold(), entry, proven);
+    }
+    return entry.position != null && session.isUntoldCoveredBy(entry.position);
   }
 
   private static boolean allShown(

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,7 @@ final class PendingWrites<K, V> implements TransactionHook {
   private final RedisTier redis;
   private final Encoder<V> encoder;
   private final WithoutRedis withoutRedis;
+  private final Consumer<LogPosition> untold;
 
   private final Map<K, Change<V>> changes = new LinkedHashMap<>();
   private boolean everything;
@@ -72,7 +74,9 @@ final class PendingWrites<K, V> implements TransactionHook {
       LocalTier<K, V> local,
       RedisTier redis,
       Encoder<V> encoder,
-      WithoutRedis withoutRedis) {
+      WithoutRedis withoutRedis,
+      Consumer<LogPosition> untold) {
+    this.untold = untold;
     this.cache = cache;
     this.keys = keys;
     this.local = local;
@@ -156,6 +160,9 @@ final class PendingWrites<K, V> implements TransactionHook {
     dropLocally();
     Announcement made = announcement;
     if (made == null) {
+      if (withoutRedis != WithoutRedis.NEVER_ANNOUNCE && !redis.isAlone()) {
+        untold.accept(position);
+      }
       late(
           withoutRedis == WithoutRedis.NEVER_ANNOUNCE
               ? new SharedTier.Change.Elsewhere()
@@ -166,18 +173,19 @@ final class PendingWrites<K, V> implements TransactionHook {
       for (Map.Entry<K, Change<V>> entry : changes.entrySet()) {
         settlements.add(
             new SharedTier.Settlement(
-                address(entry.getKey()), made.intents.get(i++), put(entry.getValue(), position)));
+                address(entry.getKey()), put(entry.getValue(), position, made.intents.get(i++))));
       }
       redis.settle(settlements, made.writer, position);
     }
   }
 
-  private SharedTier.@Nullable Put put(Change<V> change, LogPosition position) {
+  private SharedTier.@Nullable Put put(
+      Change<V> change, LogPosition position, SharedTier.Intent intent) {
     if (!(change instanceof Change.Replaced<V> replaced)) {
       return null;
     }
     byte[] bytes = encoder.encode(replaced.value, position);
-    return bytes == null ? null : new SharedTier.Put(bytes, replaced.timeToLive);
+    return bytes == null ? null : new SharedTier.Put(intent, bytes, replaced.timeToLive);
   }
 
   @Override
@@ -185,12 +193,10 @@ final class PendingWrites<K, V> implements TransactionHook {
     ended = true;
     Announcement made = announcement;
     if (made != null && !everything) {
-      List<SharedTier.Settlement> settlements = new ArrayList<>(changes.size());
-      List<CacheKey> addresses = addresses();
-      for (int i = 0; i < addresses.size(); i++) {
-        settlements.add(new SharedTier.Settlement(addresses.get(i), made.intents.get(i), null));
-      }
-      redis.settle(settlements, made.writer, null);
+      redis.settle(
+          addresses().stream().map(address -> new SharedTier.Settlement(address, null)).toList(),
+          made.writer,
+          null);
     }
   }
 

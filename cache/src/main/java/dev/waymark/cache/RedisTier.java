@@ -1,11 +1,9 @@
 package dev.waymark.cache;
 
-import dev.waymark.ChangeConsumer;
 import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
 import dev.waymark.SessionToken;
 import dev.waymark.WaymarkConfig;
-import dev.waymark.WaymarkException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -58,7 +56,6 @@ public final class RedisTier implements AutoCloseable {
   private final Steps steps;
   private final Map<String, Member> caches = new ConcurrentHashMap<>();
   private final SharedTier.Listener listener = new Dispatch();
-  private final CacheChanges changes = new CacheChanges(this);
 
   /** Guards what follows; never held over I/O. */
   private final Object lock = new Object();
@@ -141,16 +138,6 @@ public final class RedisTier implements AutoCloseable {
     return tier;
   }
 
-  /**
-   * What takes over the changes of a change stream for the caches on this tier: {@code
-   * database.changes(redis.changes())} with the routing module. Caches say which tables they are
-   * made of with {@link TieredCache.Builder#madeOf}. Changes are refused while Redis cannot be
-   * used, and come again.
-   */
-  public ChangeConsumer changes() {
-    return changes;
-  }
-
   /** Whether Redis is in use at this moment. */
   public boolean isAvailable() {
     return available;
@@ -221,10 +208,6 @@ public final class RedisTier implements AutoCloseable {
 
   Steps steps() {
     return steps;
-  }
-
-  CacheChanges followed() {
-    return changes;
   }
 
   void register(String cache, LocalTier<?, ?> tier) {
@@ -321,17 +304,6 @@ public final class RedisTier implements AutoCloseable {
         (place, told) ->
             listener.invalidated(
                 told.get(0).cache(), place, told.stream().mapToInt(CacheKey::hash).toArray()));
-  }
-
-  /**
-   * Applies what a change stream tells.
-   *
-   * @throws WaymarkException if Redis cannot be used
-   */
-  void apply(List<CacheKey> keys, SharedTier.Writer writer, LogPosition position) {
-    if (!attempt(() -> shared.apply(keys, writer, position))) {
-      throw CacheChanges.notTaken();
-    }
   }
 
   void settle(

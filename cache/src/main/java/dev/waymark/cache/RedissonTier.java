@@ -325,40 +325,17 @@ final class RedissonTier implements SharedTier {
   }
 
   @Override
-  public void apply(List<CacheKey> keys, Writer writer, LogPosition position) {
-    List<CompletableFuture<Object>> answers = new ArrayList<>();
-    for (List<CacheKey> group : byBucket(keys)) {
-      Names names = names(group.get(0));
-      List<Object> parts = new ArrayList<>(List.of(names.state(), names.stream()));
-      List<Object> arguments =
-          new ArrayList<>(
-              List.of(
-                  freshEpoch(),
-                  channel,
-                  group.get(0).cache() + " " + group.get(0).bucket(),
-                  text(writer),
-                  shard(writer.shard()),
-                  text(position)));
-      for (CacheKey key : group) {
-        parts.addAll(List.of(names.value(key), names.lease(key), names.intent(key)));
-        arguments.add(key.cell());
-        arguments.add(key.hash());
-      }
-      answers.add(call(scripts.apply, RScript.ReturnType.LONG, parts, arguments.toArray()));
-    }
-    long deadline = deadline();
-    answers.forEach(answer -> await(answer, deadline));
-  }
-
-  @Override
   public void settle(List<Settlement> settlements, Writer writer, @Nullable LogPosition position) {
     Map<CacheKey, Settlement> each = new HashMap<>();
     settlements.forEach(settlement -> each.put(settlement.key(), settlement));
     for (List<CacheKey> group : byBucket(settlements.stream().map(Settlement::key).toList())) {
       Names names = names(group.get(0));
       List<Object> parts = new ArrayList<>(List.of(names.state(), names.stream()));
-      // Keys of one bucket that were announced together have one place.
-      String epoch = Objects.requireNonNull(each.get(group.get(0))).intent().place().epoch();
+      String epoch = "";
+      for (CacheKey key : group) {
+        Put put = Objects.requireNonNull(each.get(key)).put();
+        epoch = put == null ? epoch : put.intent().place().epoch();
+      }
       List<Object> arguments =
           new ArrayList<>(
               List.of(
@@ -370,10 +347,9 @@ final class RedissonTier implements SharedTier {
                   epoch));
       for (CacheKey key : group) {
         parts.addAll(List.of(names.value(key), names.lease(key), names.intent(key)));
-        Settlement settlement = Objects.requireNonNull(each.get(key));
-        Put put = settlement.put();
+        Put put = Objects.requireNonNull(each.get(key)).put();
         arguments.add(key.cell());
-        arguments.add(settlement.intent().token());
+        arguments.add(put == null ? "" : put.intent().token());
         arguments.add(put == null ? "" : put.value());
         arguments.add(put == null ? "" : put.timeToLive().toMillis());
       }

@@ -16,7 +16,6 @@ final class Scripts {
   final String fill;
   final String release;
   final String announce;
-  final String apply;
   final String settle;
   final String barrier;
   final String sweep;
@@ -28,7 +27,6 @@ final class Scripts {
     read = change.apply(common + resource("read"));
     fill = change.apply(common + resource("fill"));
     release = change.apply(resource("release"));
-    apply = change.apply(common + resource("apply"));
     announce = change.apply(common + resource("announce"));
     settle = change.apply(common + resource("settle"));
     barrier = change.apply(common + resource("barrier"));

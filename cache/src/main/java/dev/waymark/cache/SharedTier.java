@@ -51,15 +51,6 @@ interface SharedTier extends AutoCloseable {
   List<Intent> announce(List<CacheKey> keys, Change change);
 
   /**
-   * Says that a transaction is in the log, which may have announced itself or not, be over or not:
-   * as an announcement, unless that is old news.
-   *
-   * @param keys of one cache
-   * @param position the end of its commit
-   */
-  void apply(List<CacheKey> keys, Writer writer, LogPosition position);
-
-  /**
    * Says that a writer is over, and puts its values. Sent and not waited for: nothing depends on
    * it.
    *
@@ -223,18 +214,17 @@ interface SharedTier extends AutoCloseable {
   /**
    * The end of a write to one key.
    *
-   * @param intent its announcement
    * @param put the new value; null for none
    */
-  record Settlement(CacheKey key, Intent intent, @Nullable Put put) {}
+  record Settlement(CacheKey key, @Nullable Put put) {}
 
   /**
    * A new value to take the place of the old one.
    *
-   * <p>It is put only if no announcement came after its writer's.
+   * @param intent the announcement it belongs to; the value is put only if none came after it
    */
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
-  record Put(byte[] value, Duration timeToLive) {}
+  record Put(Intent intent, byte[] value, Duration timeToLive) {}
 
   /** For caches that have only L1. */
   SharedTier NONE =
@@ -266,9 +256,6 @@ interface SharedTier extends AutoCloseable {
         public List<Intent> announce(List<CacheKey> keys, Change change) {
           return List.of();
         }
-
-        @Override
-        public void apply(List<CacheKey> keys, Writer writer, LogPosition position) {}
 
         @Override
         public void settle(

@@ -9,13 +9,11 @@ import dev.waymark.PositionedRead;
 import dev.waymark.ReadMark;
 import dev.waymark.Role;
 import dev.waymark.Route;
-import dev.waymark.RowImage;
 import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.WaymarkException;
 import java.time.Duration;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -185,11 +183,29 @@ public final class TieredCache<K, V> {
     if (sessionSaw == null) {
       return;
     }
-    if (mark != null) {
-      // Each time: the session may have been there before, and earlier.
-      sessionSaw.accept(SessionToken.empty().readFrom(mark));
-    } else if (position != null && !session.reaches(position)) {
-      sessionSaw.accept(SessionToken.empty().readUpTo(position));
+    boolean cutOff = !redis.isAlone() && !redis.isAvailable();
+    if (mark == null && !cutOff) {
+      if (position != null && !session.reaches(position)) {
+        sessionSaw.accept(SessionToken.empty().readUpTo(position));
+      }
+      return;
+    }
+    // Each time: the session may have been at the server before, and earlier.
+    SessionToken shown = mark == null ? SessionToken.empty() : SessionToken.empty().readFrom(mark);
+    if (position != null && mark == null) {
+      shown = shown.readUpTo(position);
+    }
+    if (position != null && cutOff) {
+      // What is shown may be a change that was committed without an announcement.
+      shown = shown.untoldUpTo(position);
+    }
+    sessionSaw.accept(shown);
+  }
+
+  /** A transaction of the calling thread's session was committed and could not be announced. */
+  private void committedUntold(LogPosition position) {
+    if (sessionSaw != null) {
+      sessionSaw.accept(SessionToken.empty().untoldUpTo(position));
     }
   }
 
@@ -274,14 +290,15 @@ public final class TieredCache<K, V> {
   }
 
   /**
-   * Whether a value from Redis shows all that a session has written. Where every change was
-   * announced, Redis holds no other; this is for those that could not be. Where nothing is known of
-   * the value's age, only a session that has seen nothing is content with it.
+   * Whether a value from Redis shows all that a session has seen. It shows every change that was
+   * announced; of those that could not be only its own position tells. Without a fence nothing else
+   * does. Where its age is not known, it serves only sessions that cannot miss anything.
    */
   private boolean shows(@Nullable LogPosition position, SessionToken session) {
-    return session.isEmpty()
-        || withoutRedis == PendingWrites.WithoutRedis.REFUSE
-        || (position != null && session.isCoveredBy(position));
+    if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+      return session.isEmpty() || (position != null && session.isCoveredBy(position));
+    }
+    return session.untold().isEmpty() || (position != null && session.isUntoldCoveredBy(position));
   }
 
   private CacheAnswer<V> miss(K key, int hash, SessionToken session) {
@@ -395,7 +412,7 @@ public final class TieredCache<K, V> {
         wait = shorter(wait.multipliedBy(2), LONGEST_BETWEEN_LOOKS);
         found = redis.read(address, leaseToken, SharedTier.Asking.READ);
       } else {
-        return loadAndKeep(key, address, leaseToken, found, flight);
+        return loadAndKeep(key, address, leaseToken, found, session, flight);
       }
     }
   }
@@ -406,6 +423,7 @@ public final class TieredCache<K, V> {
       CacheKey address,
       String leaseToken,
       SharedTier.Lookup found,
+      SessionToken session,
       SingleFlight.Flight<V> flight) {
     misses.increment();
     Loader<K, V> onPrimary = primaryLoader;
@@ -416,6 +434,7 @@ public final class TieredCache<K, V> {
       if (found instanceof SharedTier.Lookup.Unavailable) {
         degraded.increment();
         keepUnvouched(key, loaded, flight);
+        shown(loaded.position(), loaded.mark(), session);
       } else if (found instanceof SharedTier.Lookup.Alone) {
         keepUnvouched(key, loaded, flight);
       } else {
@@ -622,6 +641,10 @@ public final class TieredCache<K, V> {
   /** A value that no Redis vouches for: it may be as old as L1 may be, counted from its load. */
   private void keepUnvouched(
       K key, PositionedRead<@Nullable V> loaded, SingleFlight.Flight<V> flight) {
+    if (l1StalenessBound != null && loaded.route().role() != Role.PRIMARY) {
+      // It may have been as old as the replica lags when it came.
+      return;
+    }
     Duration life = shorter(lifeOf(loaded.value()), l1TimeToLive);
     if (l1StalenessBound != null) {
       life = shorter(life, l1StalenessBound);
@@ -681,7 +704,9 @@ public final class TieredCache<K, V> {
     PendingWrites<K, V> writes = pending.get(transaction);
     if (writes == null) {
       // A transaction belongs to one thread: nobody else adds the same one in between.
-      writes = new PendingWrites<>(name, keys, local, redis, this::encode, withoutRedis);
+      writes =
+          new PendingWrites<>(
+              name, keys, local, redis, this::encode, withoutRedis, this::committedUntold);
       transaction.join(writes);
       pending.put(transaction, writes);
     }
@@ -725,7 +750,6 @@ public final class TieredCache<K, V> {
     private @Nullable Loader<K, V> primaryLoader;
     private @Nullable Horizons horizons;
     private @Nullable Consumer<SessionToken> sessionSaw;
-    private final Map<String, Function<RowImage, List<K>>> tables = new LinkedHashMap<>();
     private Time time = Time.system();
 
     private Builder(String name, Loader<K, V> loader) {
@@ -914,22 +938,6 @@ public final class TieredCache<K, V> {
       return this;
     }
 
-    /**
-     * Names a table that values are made of, for a change stream: see {@link RedisTier#changes}.
-     * Writes that announce nothing, by psql or another service, are then caught as well.
-     *
-     * @param table as SQL writes it
-     * @param keys the keys whose values a row has a part in, asked of the row before and after a
-     *     change as far as each is told. What it throws, for a column that is not told for
-     *     instance, drops all values of the cache
-     */
-    public Builder<K, V> madeOf(String table, Function<RowImage, List<K>> keys) {
-      if (tables.putIfAbsent(table, Objects.requireNonNull(keys, "keys")) != null) {
-        throw new IllegalStateException("madeOf(...) was given the table " + table + " twice");
-      }
-      return this;
-    }
-
     /** For tests. */
     Builder<K, V> time(Time time) {
       this.time = time;
@@ -950,9 +958,6 @@ public final class TieredCache<K, V> {
       if (redis == null && !withL1) {
         throw new IllegalStateException("withoutL1() needs redis(...): nothing would be cached");
       }
-      if (redis == null && !tables.isEmpty()) {
-        throw new IllegalStateException("madeOf(...) needs redis(...)");
-      }
       if (redis == null && writeThrough) {
         // In one process alone nothing tells whether another one has written since.
         throw new IllegalStateException("writeThrough() needs redis(...)");
@@ -966,14 +971,6 @@ public final class TieredCache<K, V> {
       TieredCache<K, V> cache = new TieredCache<>(this);
       if (redis != null) {
         redis.register(name, cache.local);
-        RedisTier tier = redis;
-        tables.forEach(
-            (table, keysOf) ->
-                tier.followed()
-                    .follow(
-                        name,
-                        table,
-                        row -> keysOf.apply(row).stream().map(cache::address).toList()));
       }
       return cache;
     }

@@ -5,8 +5,8 @@
 -- ARGV  an epoch for a bucket that has none; writer as 'shard/xid'; shard; position at or after the commit (''
 --       after a rollback); a position from when the writer's id was given out ('' if unknown); epoch of the
 --       announcement;
---       then for each key: cell, token of the announcement, new value, how long it lasts in ms ('' to put
---       nothing)
+--       then for each key: cell, token of the announcement ('' to put nothing), new value, how long it lasts
+--       in ms
 -- Returns how many values were put
 local state = KEYS[1]
 local writer, shard, position = ARGV[2], ARGV[3], ARGV[4]
@@ -33,7 +33,7 @@ for i = 7, #ARGV, 4 do
     raise(state, 'l' .. ARGV[i] .. ':' .. shard, position)
   end
   local token = ARGV[i + 1]
-  if ARGV[i + 3] ~= '' and redis.call('GET', KEYS[k + 2]) == token then
+  if token ~= '' and redis.call('GET', KEYS[k + 2]) == token then
     local standing = true
     -- guard: epoch
     standing = epoch == ARGV[6]
@@ -44,11 +44,6 @@ for i = 7, #ARGV, 4 do
       redis.call('DEL', KEYS[k + 1])
       put = put + 1
     end
-  end
-  -- So that the change stream, which tells of it later, need not put it in doubt again. Not over a later
-  -- announcement: its right to put is kept there.
-  if token ~= '' and redis.call('GET', KEYS[k + 2]) == token then
-    redis.call('SET', KEYS[k + 2], 'over ' .. writer, 'KEEPTTL')
   end
   k = k + 3
 end

@@ -61,7 +61,7 @@ final class FakeRedis {
     }
   }
 
-  private record Stored(String epoch, byte[] value, long until, Object shows) {}
+  private record Stored(String epoch, byte[] value, long until) {}
 
   private record Lease(String epoch, String token, Set<SharedTier.Writer> copy, long until) {}
 
@@ -87,8 +87,7 @@ final class FakeRedis {
         new Stored(
             bucket.epoch,
             change.apply(stored == null ? new byte[0] : stored.value),
-            time.millis() + 60_000,
-            "poison"));
+            time.millis() + 60_000));
   }
 
   private Bucket bucket(CacheKey key) {
@@ -249,7 +248,7 @@ final class FakeRedis {
           }
         }
         bucket.leases.remove(key.text());
-        store(bucket, key, value, timeToLive, label);
+        store(bucket, key, value, timeToLive);
         return new Fill.Stored();
       }
     }
@@ -323,60 +322,10 @@ final class FakeRedis {
           : null;
     }
 
-    private void store(
-        Bucket bucket, CacheKey key, byte[] value, Duration timeToLive, Object shows) {
+    private void store(Bucket bucket, CacheKey key, byte[] value, Duration timeToLive) {
       bucket.values.put(
           key.text(),
-          new Stored(bucket.epoch, value.clone(), time.millis() + timeToLive.toMillis(), shows));
-    }
-
-    private static String id(Writer writer) {
-      return writer.shard() + "/" + writer.transactionId();
-    }
-
-    @Override
-    public void apply(List<CacheKey> keys, Writer writer, LogPosition position) {
-      call();
-      for (CacheKey key : keys) {
-        Place place;
-        synchronized (FakeRedis.this) {
-          Bucket bucket = bucket(key);
-          if (!hear(bucket, writer.shard(), position)) {
-            continue;
-          }
-          bucket.raise(writer.shard(), key.cell(), position);
-          Stored stored = bucket.values.get(key.text());
-          Intention intent = bucket.intents.get(key.text());
-          if ((intent != null && intent.token.equals("over " + id(writer)))
-              || (stored != null
-                  && stored.epoch.equals(bucket.epoch)
-                  && shows(stored.shows, writer, position))) {
-            continue;
-          }
-          place = tell(bucket, key.bucket(), new int[] {key.hash()});
-          bucket.values.remove(key.text());
-          bucket.leases.remove(key.text());
-          bucket.intents.remove(key.text());
-          bucket.doubt(key).add(new Writer(writer.shard(), writer.transactionId(), null));
-        }
-        tell(listener -> listener.invalidated(key.cache(), place, new int[] {key.hash()}));
-      }
-    }
-
-    private static boolean shows(Object shown, Writer writer, LogPosition position) {
-      if (shown instanceof Writer same) {
-        return id(same).equals(id(writer));
-      }
-      if (shown instanceof ReadLabel.Primary primary) {
-        TransactionSnapshot snapshot = primary.snapshot();
-        return primary.shard().equals(writer.shard())
-            && snapshot != null
-            && snapshot.hasFinished(writer.transactionId());
-      }
-      return shown instanceof ReadLabel.Replica replica
-          && replica.shard().equals(writer.shard())
-          && replica.position() != null
-          && replica.position().covers(position);
+          new Stored(bucket.epoch, value.clone(), time.millis() + timeToLive.toMillis()));
     }
 
     @Override
@@ -418,9 +367,7 @@ final class FakeRedis {
           bucket.intents.remove(key.text());
           String token = place.epoch() + ":" + place.seq();
           if (heard && change instanceof Change.Open open) {
-            bucket
-                .doubt(key)
-                .add(new Writer(open.writer().shard(), open.writer().transactionId(), null));
+            bucket.doubt(key).add(open.writer());
             bucket.intents.put(key.text(), new Intention(token, time.millis() + INTENT.toMillis()));
           } else if (heard && change instanceof Change.Committed committed) {
             bucket.raise(committed.shard(), key.cell(), committed.position());
@@ -453,19 +400,17 @@ final class FakeRedis {
           if (!hear(bucket, writer.shard(), position == null ? writer.begun() : position)) {
             continue;
           }
-          bucket.doubt(key).remove(new Writer(writer.shard(), writer.transactionId(), null));
+          bucket.doubt(key).remove(writer);
           if (position != null) {
             bucket.raise(writer.shard(), key.cell(), position);
           }
           Put put = settlement.put();
-          Intent intent = settlement.intent();
           Intention last = bucket.intents.get(key.text());
-          boolean isLast = last != null && last.token.equals(intent.token());
-          if (isLast) {
-            bucket.intents.put(key.text(), new Intention("over " + id(writer), last.until));
-          }
-          if (put != null && isLast && intent.place().epoch().equals(bucket.epoch)) {
-            store(bucket, key, put.value(), put.timeToLive(), writer);
+          if (put != null
+              && last != null
+              && last.token.equals(put.intent().token())
+              && put.intent().place().epoch().equals(bucket.epoch)) {
+            store(bucket, key, put.value(), put.timeToLive());
             bucket.leases.remove(key.text());
           }
         }

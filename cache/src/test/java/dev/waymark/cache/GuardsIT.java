@@ -144,10 +144,7 @@ class GuardsIT {
   }
 
   private void over(int id, LogPosition position) {
-    redis.settle(
-        List.of(new Settlement(key, new Intent(Place.unknown(key.bucket()), "any"), null)),
-        writer(id),
-        position);
+    redis.settle(List.of(new Settlement(key, null)), writer(id), position);
     waitForSettlement();
   }
 
@@ -233,7 +230,7 @@ class GuardsIT {
     Intent first = announce(150); // commits
     announce(151); // commits and dies
     announce(150); // the first one's command, sent twice
-    redis.settle(List.of(new Settlement(key, first, new Put(OLD, LONG))), writer(150), LATE);
+    redis.settle(List.of(new Settlement(key, new Put(first, OLD, LONG))), writer(150), LATE);
     waitForSettlement();
   }
 

@@ -216,6 +216,22 @@ class LocalTierTest {
   }
 
   @Test
+  void ofWhatNobodyWasToldOnlyTheEntrysOwnPositionTells() {
+    put(tier.stamp(HASH));
+    SessionToken untold = SessionToken.empty().untoldUpTo(Rows.at(101));
+    tier.saw(untold);
+    beat(place(10), new int[0]);
+    assertThat(serves(untold)).isFalse();
+    put(tier.stamp(HASH), Rows.at(101), null);
+    assertThat(serves(untold)).isTrue();
+    put(tier.stamp(HASH), null, null);
+    assertThat(serves(untold)).isFalse();
+    // Loaded from the primary when that was known.
+    put(tier.stamp(HASH), Rows.at(100), tier.seen());
+    assertThat(serves(untold)).isTrue();
+  }
+
+  @Test
   void sessionOfAnotherShardIsServed() {
     put(tier.stamp(HASH));
     assertThat(serves(SessionToken.of(new LogPosition(9, 1, 5000)))).isTrue();

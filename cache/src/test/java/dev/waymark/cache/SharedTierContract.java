@@ -208,7 +208,7 @@ abstract class SharedTierContract {
     two.announce(List.of(key), new Change.Open(writer(150)));
     // Whatever its snapshot says: the lease is gone.
     assertThat(fill(one, "t1", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
-    two.settle(List.of(over(key)), writer(150), EARLY);
+    two.settle(List.of(new Settlement(key, null)), writer(150), EARLY);
     assertThat(fill(one, "t1", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
   }
 
@@ -300,9 +300,9 @@ abstract class SharedTierContract {
   void settledWriterIsNotInDoubt() {
     one.announce(List.of(key), new Change.Open(writer(150)));
     one.announce(List.of(key), new Change.Open(writer(151)));
-    one.settle(List.of(over(key)), writer(150), EARLY);
+    one.settle(List.of(new Settlement(key, null)), writer(150), EARLY);
     await().untilAsserted(() -> assertThat(doubtOf(key)).isEqualTo(Doubt.IN_DOUBT));
-    one.settle(List.of(over(key)), writer(151), null);
+    one.settle(List.of(new Settlement(key, null)), writer(151), null);
     await().untilAsserted(() -> assertThat(doubtOf(key)).isEqualTo(Doubt.NONE));
   }
 
@@ -436,7 +436,7 @@ abstract class SharedTierContract {
   void writersOfAnOldPrimaryAreForgottenWithIt() {
     announce(two, 150);
     two.announce(List.of(key), new Change.Open(new Writer("shard-2", 7, EARLY)));
-    two.settle(List.of(over(neighbour)), writer(149), PROMOTED);
+    two.settle(List.of(new Settlement(neighbour, null)), writer(149), PROMOTED);
     await().until(() -> !doubtful(SHARD));
     assertThat(doubtOf(key)).isEqualTo(Doubt.IN_DOUBT);
   }
@@ -494,7 +494,7 @@ abstract class SharedTierContract {
     announce(one, 150);
     one.settle(List.of(put(first, OLD)), writer(150), EARLY);
     await().untilAsserted(() -> assertThat(doubtOf(neighbour)).isEqualTo(Doubt.IN_DOUBT));
-    two.settle(List.of(over(key)), writer(151), EARLY);
+    two.settle(List.of(new Settlement(key, null)), writer(151), EARLY);
     await().untilAsserted(() -> assertThat(doubtOf(neighbour)).isEqualTo(Doubt.NONE));
     assertThat(read(two, "t1")).isEqualTo(new Lookup.Leased(Doubt.NONE));
   }
@@ -506,64 +506,6 @@ abstract class SharedTierContract {
     one.settle(List.of(put(intent, NEW)), writer(150), EARLY);
     await().untilAsserted(() -> assertHit(two, NEW));
     assertThat(fill(two, "t1", OLD, primary(upTo(200)))).isEqualTo(refused(Refusal.LEASE_LOST));
-  }
-
-  // ---- the change stream -----------------------------------------------------------------------
-
-  @Test
-  void changeThatWasNotAnnouncedDropsTheValueAndIsInDoubt() {
-    fillAnew(OLD, primary(upTo(150)));
-    two.apply(List.of(key), writer(150), LATE);
-    await().until(() -> heardByOne.has("users " + key.bucket() + " [" + key.hash() + "]"));
-    // It is in the log, and may not be visible yet.
-    assertThat(fillAnew(OLD, primary(upTo(200, 150)))).isEqualTo(refused(Refusal.IN_DOUBT));
-    assertThat(fillAnew(NEW, primary(upTo(200), LATE))).isEqualTo(new Fill.Stored());
-  }
-
-  @Test
-  void changeThatTheValueShowsIsOldNews() {
-    fillAnew(NEW, primary(upTo(200)));
-    two.apply(List.of(key), writer(150), EARLY);
-    assertHit(one, NEW);
-    two.apply(List.of(key), writer(200), EARLY);
-    assertThat(read(one, "t1")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
-  }
-
-  @Test
-  void changeThatAReplicaHadReplayedIsOldNews() {
-    fillAnew(NEW, replica(LATE));
-    two.apply(List.of(key), writer(150), EARLY);
-    assertHit(one, NEW);
-    two.apply(List.of(key), writer(150), new LogPosition(-7, 2, LATE.lsn() + 1));
-    assertThat(read(one, "t1")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
-  }
-
-  @Test
-  void changeWhoseWriterHasPutItsValueIsOldNews() {
-    Intent intent = announce(one, 150);
-    one.settle(List.of(put(intent, NEW)), writer(150), EARLY);
-    await().untilAsserted(() -> assertHit(two, NEW));
-    two.apply(List.of(key), writer(150), EARLY);
-    assertHit(two, NEW);
-  }
-
-  @Test
-  void changeWhoseWriterHasSaidThatItIsOverIsOldNews() {
-    Intent intent = announce(one, 150);
-    one.settle(List.of(new Settlement(key, intent, null)), writer(150), EARLY);
-    await().untilAsserted(() -> assertThat(doubtOf(key)).isEqualTo(Doubt.NONE));
-    two.apply(List.of(key), writer(150), EARLY);
-    assertThat(doubtOf(key)).isEqualTo(Doubt.NONE);
-  }
-
-  @Test
-  void changeByAStrangerEndsTheRightToPut() {
-    Intent intent = announce(one, 150);
-    two.apply(List.of(key), writer(151), LATE);
-    one.settle(List.of(put(intent, OLD)), writer(150), EARLY);
-    one.settle(List.of(over(key)), writer(151), LATE);
-    await().untilAsserted(() -> assertThat(doubtOf(neighbour)).isEqualTo(Doubt.NONE));
-    assertThat(read(two, "t1")).isEqualTo(new Lookup.Leased(Doubt.NONE));
   }
 
   // ---- losing everything -----------------------------------------------------------------------
@@ -715,7 +657,7 @@ abstract class SharedTierContract {
     assertThat(intents).hasSize(5_000);
     assertThat(two.read(keys.get(4_999), "t1", Asking.READ))
         .isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
-    List<Settlement> settlements = keys.stream().map(each -> over(each)).toList();
+    List<Settlement> settlements = keys.stream().map(each -> new Settlement(each, null)).toList();
     one.settle(settlements, writer(150), EARLY);
     await().untilAsserted(() -> assertThat(doubtOf(keys.get(4_998))).isEqualTo(Doubt.NONE));
     await().untilAsserted(() -> assertThat(doubtOf(keys.get(17))).isEqualTo(Doubt.NONE));
@@ -761,13 +703,8 @@ abstract class SharedTierContract {
     return tier.announce(List.of(key), new Change.Open(writer(id))).get(0);
   }
 
-  /** The end of a writer whose announcement nobody asks for. */
-  private static Settlement over(CacheKey key) {
-    return new Settlement(key, new Intent(Place.unknown(key.bucket()), "any"), null);
-  }
-
   final Settlement put(Intent intent, byte[] value) {
-    return new Settlement(key, intent, new SharedTier.Put(value, LONG));
+    return new Settlement(key, new SharedTier.Put(intent, value, LONG));
   }
 
   static Fill refused(Refusal why) {

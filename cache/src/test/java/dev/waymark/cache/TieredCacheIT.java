@@ -316,7 +316,8 @@ class TieredCacheIT {
       }
       assertThat(there.get(7L)).isEqualTo(new User(7, "old"));
       assertThat(there.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
-      assertThat(there.statistics().unshared()).isEqualTo(2);
+      // The verdict is not waited for.
+      await().untilAsserted(() -> assertThat(there.statistics().unshared()).isEqualTo(2));
       work.commit();
     }
     await().untilAsserted(() -> assertThat(there.get(7L)).isEqualTo(new User(7, "new")));

@@ -18,6 +18,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -534,15 +535,109 @@ class TieredCacheTest {
   // Sessions
 
   @Test
-  void sessionThatHasSeenMoreThanL1IsNotServedFromIt() {
+  void sessionThatHasSeenMoreThanL1IsServedByRedisUntilTheChannelIsProvenAnew() {
     Process one = new Process();
     one.cache.get(7L);
     session.set(SessionToken.of(Rows.at(101)));
-    database.position = Rows.at(150);
-    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
-    // And what was loaded for it serves it from then on, here and elsewhere.
+    // Had the row been changed before 101, Redis would not have the value.
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+    time.pass(Duration.ofMillis(400));
+    one.background.tick();
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
-    assertThat(tier(new Process().cache)).isEqualTo(CacheAnswer.Tier.L2);
+    assertThat(database.loads).hasValue(1);
+  }
+
+  @Test
+  void sessionThatWroteWithoutRedisIsNotShownLessElsewhere() {
+    cutOffSessionIsNotShownLessElsewhere(
+        (cutOff, moving) -> {
+          TieredCache<Long, String> cache = telling(cutOff, moving, "users-2");
+          FakeTransaction write = new FakeTransaction();
+          cache.invalidate(write, 7L);
+          cache.invalidate(write, 8L);
+          write.commit(Rows.at(200));
+        });
+  }
+
+  @Test
+  void sessionThatReadWithoutRedisIsNotShownLessElsewhere() {
+    cutOffSessionIsNotShownLessElsewhere(
+        (cutOff, moving) -> telling(cutOff, moving, "users-2").get(7L));
+  }
+
+  private void cutOffSessionIsNotShownLessElsewhere(
+      BiConsumer<Process, AtomicReference<SessionToken>> sees) {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    two.cache.get(8L);
+    one.client.cutOff = true;
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    one.cache.invalidate(write, 8L);
+    write.beforeCommit();
+    database.rows.put(7L, "new");
+    database.rows.put(8L, "new");
+    database.position = Rows.at(200);
+    write.afterCommit(Rows.at(200));
+    AtomicReference<SessionToken> moving = new AtomicReference<>(SessionToken.empty());
+    sees.accept(one, moving);
+    session.set(moving.get());
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    time.pass(Duration.ofMillis(400));
+    two.background.tick();
+    assertThat(two.cache.get(8L)).isEqualTo("new");
+  }
+
+  private TieredCache<Long, String> telling(
+      Process process, AtomicReference<SessionToken> session, String name) {
+    return TieredCache.builder(name, database)
+        .redis(process.tier)
+        .codec(new Text())
+        .horizons(database::horizon)
+        .sessionSaw(shown -> session.set(session.get().join(shown)))
+        .time(time)
+        .build();
+  }
+
+  @Test
+  void replicasAnswerIsNotKeptWithoutRedis() {
+    Process one = new Process();
+    redis.down = true;
+    database.role = Role.REPLICA;
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    database.role = Role.PRIMARY;
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
+  }
+
+  @Test
+  void loadThatBeganLongerAgoThanL1MayBeBehindIsNotShared() throws Exception {
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    database.afterReading =
+        () -> {
+          database.afterReading = () -> {};
+          loading.countDown();
+          awaitQuietly(goOn);
+        };
+    TieredCache<Long, String> cache = localOnly().build();
+    Future<String> slow = threads.submit(() -> cache.get(7L));
+    loading.await();
+    time.pass(Duration.ofSeconds(10));
+    database.rows.put(7L, "new"); // by another process
+    AtomicReference<Thread> reader = new AtomicReference<>();
+    Future<String> late =
+        threads.submit(
+            () -> {
+              reader.set(Thread.currentThread());
+              return cache.get(7L);
+            });
+    await().until(() -> reader.get() != null && reader.get().getState() == Thread.State.WAITING);
+    goOn.countDown();
+    assertThat(slow.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    assertThat(late.get(10, TimeUnit.SECONDS)).isEqualTo("new");
   }
 
   @Test
@@ -571,13 +666,32 @@ class TieredCacheTest {
   }
 
   @Test
-  void valueOfUnknownAgeServesOnlySessionsThatHaveSeenNothing() {
+  void valueOfUnknownAgeIsLoadedAnewForWhoHasSeenWhatNobodyWasTold() {
     Process one = new Process();
     database.position = null;
     one.cache.get(7L);
-    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);
     session.set(SessionToken.of(Rows.at(1)));
+    assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L2);
+    session.set(SessionToken.empty().untoldUpTo(Rows.at(1)));
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.DATABASE);
+  }
+
+  @Test
+  void unfencedValueServesOnlySessionsWhoseWritesItsPositionCovers() {
+    Process one = new Process();
+    TieredCache<Long, String> cache =
+        TieredCache.builder("plain", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .unfenced()
+            .sessionToken(session::get)
+            .time(time)
+            .build();
+    cache.get(7L);
+    session.set(SessionToken.of(Rows.at(100)));
+    assertThat(cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L1);
+    session.set(SessionToken.of(Rows.at(101)));
+    assertThat(cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
   }
 
   // Loading

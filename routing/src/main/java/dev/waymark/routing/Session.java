@@ -200,6 +200,9 @@ public final class Session {
       joined = joined.readUpTo(position);
       readElsewhere(position.systemId(), now);
     }
+    for (LogPosition position : other.untold()) {
+      joined = joined.untoldUpTo(position);
+    }
     seen = joined;
     for (ReadMark mark : other.marks()) {
       mark(mark, now);
