@@ -238,7 +238,7 @@ class RedisOutageIT {
       TieredCache<Long, String> cutOff = cache(tier);
       TieredCache<Long, String> connected = cache(connected(settings()));
       cutOff.get(7L);
-      assertThat(cutOff.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L1);
+      await().until(() -> cutOff.lookup(7L).tier() == CacheAnswer.Tier.L1);
       wire.refuse();
       wire.cut();
       change(connected, "new", 200);
