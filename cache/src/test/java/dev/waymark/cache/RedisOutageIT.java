@@ -261,6 +261,23 @@ class RedisOutageIT {
   }
 
   @Test
+  void evictionThatMayDropWhatIsKnownOfWritersIsWarnedOf() {
+    int port = cluster.redis().port();
+    RedisCommands.send("127.0.0.1", port, "CONFIG SET maxmemory-policy allkeys-lru");
+    try {
+      RedisTier tier = connect(settings());
+      await().atMost(BACK).until(tier::isAvailable);
+      assertThat(log.warnings())
+          .singleElement()
+          .asString()
+          .startsWith("Redis at redis://127.0.0.1:" + port + " evicts by allkeys-lru: it may drop")
+          .endsWith("Set maxmemory-policy to noeviction or one of volatile-*");
+    } finally {
+      RedisCommands.send("127.0.0.1", port, "CONFIG SET maxmemory-policy noeviction");
+    }
+  }
+
+  @Test
   void passwordIsGivenAndAWrongOneIsWarnedOfWithoutShowingIt() {
     String host = cluster.redis().host();
     int port = cluster.redis().port();
