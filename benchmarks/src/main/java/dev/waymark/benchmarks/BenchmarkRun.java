@@ -31,7 +31,18 @@ import org.openjdk.jmh.runner.options.TimeValue;
 public final class BenchmarkRun {
   private static final String BASELINE = "raw";
   private static final List<String> NAMES =
-      List.of("routing", "keyed-read", "offload", "replica-killed", "replica-hung", "promotion");
+      List.of(
+          "routing",
+          "keyed-read",
+          "offload",
+          "replica-killed",
+          "replica-hung",
+          "promotion",
+          "l1-hit",
+          "l2-hit",
+          "stampede",
+          "hit-ratio",
+          "invalidation");
 
   private BenchmarkRun() {}
 
@@ -57,6 +68,8 @@ public final class BenchmarkRun {
       keyedRead(folder, quick);
     }
     RoutingFigures.run(folder, quick, wanted);
+    CacheRun.run(folder, quick, wanted);
+    CacheFigures.run(folder, quick, wanted);
   }
 
   private static void keyedRead(Path folder, boolean quick) throws IOException, RunnerException {

@@ -1,13 +1,22 @@
 package dev.waymark.cache;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * One key of one cache, as the shared tier knows it.
  *
  * @param cache the name of the cache
  * @param text the key in the cache, as text
- * @param hash the key's hash, see {@link KeyForm}
+ * @param hash the key's hash, see {@link KeyForm}; of its tag, if it has one
+ * @param tag the text under which the tag is known that the key carries, if any. Keys of one tag
+ *     share hash and bucket, so that a tag can be dropped where they are
  */
-record CacheKey(String cache, String text, int hash) {
+record CacheKey(String cache, String text, int hash, @Nullable String tag) {
+  /** Without a tag. */
+  CacheKey(String cache, String text, int hash) {
+    this(cache, text, hash, null);
+  }
+
   /**
    * Keys of one bucket live in one slot of a Redis Cluster and share an epoch. A power of two;
    * changing it loses what is cached.

@@ -11,6 +11,11 @@ package dev.waymark.cache;
  * @param unshared loads whose value was not kept: a write was in doubt, the key changed during the
  *     load, a replica's answer was not known to be new enough, or the value could not be encoded
  * @param degraded loads made because Redis could not be used
+ * @param oversized values that were not kept because they are larger than the limit
+ * @param loadsRefused loads that did not begin because too many were under way
+ * @param staleHits of the hits in L1, those whose value had changed: see {@code
+ *     staleWhileRevalidate}
+ * @param refreshes values fetched in the background
  */
 public record CacheStatistics(
     long l1Hits,
@@ -19,4 +24,8 @@ public record CacheStatistics(
     long loads,
     long loadFailures,
     long unshared,
-    long degraded) {}
+    long degraded,
+    long oversized,
+    long loadsRefused,
+    long staleHits,
+    long refreshes) {}

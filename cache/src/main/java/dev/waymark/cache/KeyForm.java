@@ -4,6 +4,7 @@ import dev.waymark.KeyRendering;
 import java.util.Locale;
 import java.util.UUID;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How keys of one cache are written in Redis and hashed: the same in every process and every run,
@@ -18,6 +19,11 @@ sealed interface KeyForm<K> {
 
   /** The key for an error or a log line. */
   String render(K key, KeyRendering rendering);
+
+  /** The text of the tag that the key carries; null if it has none. */
+  default @Nullable String tag(K key) {
+    return null;
+  }
 
   /** For the types whose text and hash are fixed by their documentation. */
   record Known<K>() implements KeyForm<K> {
@@ -86,6 +92,45 @@ sealed interface KeyForm<K> {
     @Override
     public String render(K key, KeyRendering rendering) {
       return KeyForm.render(key, text(key), rendering);
+    }
+  }
+
+  /**
+   * Keys that carry a tag, and share its hash: so a tag's keys are in one place, in Redis and in
+   * L1. Keys and tags are told apart by their first letter.
+   */
+  record Tagged<K>(KeyForm<K> form, Function<? super K, String> tagOf) implements KeyForm<K> {
+    @Override
+    public String text(K key) {
+      return "k" + form.text(key);
+    }
+
+    @Override
+    public int hash(K key) {
+      return hashOfTag(tagOf.apply(key));
+    }
+
+    @Override
+    public String render(K key, KeyRendering rendering) {
+      return form.render(key, rendering);
+    }
+
+    @Override
+    public String tag(K key) {
+      return textOfTag(tagOf.apply(key));
+    }
+
+    /** The tag as a key of its own: to announce it drops all that carry it. */
+    static CacheKey address(String cache, String tag) {
+      return new CacheKey(cache, textOfTag(tag), hashOfTag(tag));
+    }
+
+    private static String textOfTag(String tag) {
+      return "t" + tag;
+    }
+
+    private static int hashOfTag(String tag) {
+      return spread(tag.hashCode());
     }
   }
 

@@ -9,6 +9,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.function.ToIntBiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +36,12 @@ final class LocalTier<K, V> {
   /** An int may wrap: four thousand million invalidations do not fit into one entry's life. */
   private final AtomicIntegerArray stamps;
 
+  /**
+   * When this process itself has last changed keys of a stripe that it cannot name, so that they
+   * are not found and removed; null if it never has.
+   */
+  private volatile @Nullable AtomicLongArray ownChanges;
+
   private final int mask;
   private final Bucket[] buckets = new Bucket[CacheKey.BUCKETS];
 
@@ -47,6 +55,7 @@ final class LocalTier<K, V> {
    * One value in L1.
    *
    * @param stamp the stripe's stamp from before the value was fetched
+   * @param sinceNanos when its fetch began: the value was the newest at some moment after that
    * @param expiresAtNanos when it is over in any case
    * @param mark the server that a value nobody vouches for came from; null if it is not known, or
    *     the shared tier vouches for the value
@@ -58,9 +67,38 @@ final class LocalTier<K, V> {
       @Nullable V value,
       @Nullable LogPosition position,
       int stamp,
+      long sinceNanos,
       long expiresAtNanos,
       @Nullable ReadMark mark,
       @Nullable SessionToken shown) {}
+
+  /** How an entry stands towards a reader. */
+  enum Standing {
+    /** There is none. */
+    ABSENT,
+    /** It is served. */
+    SERVED,
+    /** A change of its key, or of another one of its stripe, has been heard of. */
+    CHANGED,
+    /** It is not certain that every change has been heard of. */
+    UNPROVEN,
+    /** Its life is over. */
+    RUN_OUT,
+    /** The session has seen more than it is known to show. */
+    BEHIND_SESSION
+  }
+
+  /**
+   * How much memory may be taken.
+   *
+   * @param maximum of all entries' weights
+   * @param weigher of a key and its value; null to count entries
+   */
+  record Capacity<K, V>(long maximum, @Nullable ToIntBiFunction<? super K, ? super V> weigher) {
+    static <K, V> Capacity<K, V> entries(long maximum) {
+      return new Capacity<>(maximum, null);
+    }
+  }
 
   /** That a bucket had heard of everything when a beat was sent. */
   private record Proof(long sentAtNanos, SessionToken seen) {}
@@ -102,14 +140,27 @@ final class LocalTier<K, V> {
    * @param bound how old a proof may be
    */
   static <K, V> LocalTier<K, V> holding(long maximumSize, Duration bound, Time time) {
+    return holding(Capacity.entries(maximumSize), bound, time);
+  }
+
+  /** Holds so much. */
+  static <K, V> LocalTier<K, V> holding(Capacity<K, V> capacity, Duration bound, Time time) {
+    // On the caller's thread: no thread of ours, nor a task in the common pool, outlives us.
+    Caffeine<Object, Object> plain = Caffeine.newBuilder().executor(Runnable::run);
+    ToIntBiFunction<? super K, ? super V> weigher = capacity.weigher;
     Cache<K, Entry<V>> entries =
-        Caffeine.newBuilder()
-            .maximumSize(maximumSize)
-            // On the caller's thread: no thread of ours, nor a task in the common pool, outlives
-            // us.
-            .executor(Runnable::run)
-            .build();
-    return new LocalTier<>(entries, maximumSize, bound, time);
+        weigher == null
+            ? plain.maximumSize(capacity.maximum).build()
+            : plain
+                .maximumWeight(capacity.maximum)
+                .<K, Entry<V>>weigher((key, entry) -> weightOf(weigher, key, entry.value))
+                .build();
+    return new LocalTier<>(entries, capacity.maximum, bound, time);
+  }
+
+  private static <K, V> int weightOf(
+      ToIntBiFunction<? super K, ? super V> weigher, K key, @Nullable V value) {
+    return value == null ? 1 : Math.max(0, weigher.applyAsInt(key, value));
   }
 
   /** Holds nothing; its stamps still tell loads apart. */
@@ -155,6 +206,51 @@ final class LocalTier<K, V> {
       return null;
     }
     return entry;
+  }
+
+  /**
+   * An entry that is not the newest any more, but began to be fetched less than so long ago: so it
+   * is not further behind than that. Null if there is none, or the session may have seen more.
+   */
+  @Nullable Entry<V> lately(K key, int hash, SessionToken session, long nanos) {
+    Entry<V> entry = entries == null ? null : entries.getIfPresent(key);
+    if (entry == null || time.nanos() - entry.sinceNanos >= nanos) {
+      return null;
+    }
+    AtomicLongArray changes = ownChanges;
+    long changedAt = changes == null ? 0 : changes.get(hash & mask);
+    if (changedAt != 0 && entry.sinceNanos - changedAt <= 0) {
+      return null;
+    }
+    LogPosition own = entry.position;
+    return session.isEmpty() || (own != null && SessionToken.of(own).reaches(session))
+        ? entry
+        : null;
+  }
+
+  /** How the entry of a key stands, for a person. */
+  Standing look(K key, int hash, SessionToken session) {
+    Entry<V> entry = peek(key);
+    if (entry == null) {
+      return Standing.ABSENT;
+    }
+    Proof proof = buckets[hash & (CacheKey.BUCKETS - 1)].proof;
+    boolean proven = proof != null && time.nanos() - proof.sentAtNanos < boundNanos;
+    if (entry.stamp != stamp(hash)) {
+      return Standing.CHANGED;
+    }
+    if (time.nanos() - entry.expiresAtNanos >= 0) {
+      return Standing.RUN_OUT;
+    }
+    if (entry.shown == null && !proven) {
+      return Standing.UNPROVEN;
+    }
+    return get(key, hash, session) == null ? Standing.BEHIND_SESSION : Standing.SERVED;
+  }
+
+  /** Whatever entry there is, for a person: reading it does not make it more likely to be kept. */
+  @Nullable Entry<V> peek(K key) {
+    return entries == null ? null : entries.policy().getIfPresentQuietly(key);
   }
 
   /**
@@ -232,6 +328,19 @@ final class LocalTier<K, V> {
     return stamp;
   }
 
+  /** Forgets all keys that share a hash; others may go with them. */
+  void invalidateHash(int hash) {
+    stamps.incrementAndGet(hash & mask);
+    AtomicLongArray times = ownChanges;
+    if (times == null) {
+      synchronized (stamps) {
+        times = ownChanges == null ? new AtomicLongArray(stamps.length()) : ownChanges;
+        ownChanges = times;
+      }
+    }
+    times.set(hash & mask, time.nanos());
+  }
+
   /** Forgets everything. */
   void invalidateAll() {
     for (int i = 0; i < stamps.length(); i++) {
@@ -243,6 +352,25 @@ final class LocalTier<K, V> {
   }
 
   // ---- the channel --------------------------------------------------------------------------
+
+  /** About how many entries there are. */
+  long size() {
+    return entries == null ? 0 : entries.estimatedSize();
+  }
+
+  /** How old the oldest of the buckets' proofs is; null if one has none. */
+  @Nullable Duration proofAge() {
+    long oldest = 0;
+    long now = time.nanos();
+    for (Bucket bucket : buckets) {
+      Proof proof = bucket.proof;
+      if (proof == null) {
+        return null;
+      }
+      oldest = Math.max(oldest, now - proof.sentAtNanos);
+    }
+    return Duration.ofNanos(oldest);
+  }
 
   /** Whether there is anything to be kept up to date. */
   boolean holdsEntries() {

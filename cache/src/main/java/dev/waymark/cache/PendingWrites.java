@@ -9,9 +9,12 @@ import dev.waymark.WaymarkException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,10 +31,12 @@ final class PendingWrites<K, V> implements TransactionHook {
   private final LocalTier<K, V> local;
   private final RedisTier redis;
   private final Encoder<V> encoder;
+  private final Loads<K, V> loads;
   private final WithoutRedis withoutRedis;
   private final Consumer<LogPosition> untold;
 
   private final Map<K, Change<V>> changes = new LinkedHashMap<>();
+  private final Set<String> tags = new LinkedHashSet<>();
   private boolean everything;
   private @Nullable Announcement announcement;
   private String shard = "";
@@ -74,6 +79,7 @@ final class PendingWrites<K, V> implements TransactionHook {
       LocalTier<K, V> local,
       RedisTier redis,
       Encoder<V> encoder,
+      Loads<K, V> loads,
       WithoutRedis withoutRedis,
       Consumer<LogPosition> untold) {
     this.untold = untold;
@@ -82,6 +88,7 @@ final class PendingWrites<K, V> implements TransactionHook {
     this.local = local;
     this.redis = redis;
     this.encoder = encoder;
+    this.loads = loads;
     this.withoutRedis = withoutRedis;
   }
 
@@ -89,7 +96,18 @@ final class PendingWrites<K, V> implements TransactionHook {
   void add(K key, Change<V> change) {
     refuseIfEnded();
     changes.put(key, change);
-    if (changes.size() > LARGEST_ANNOUNCEMENT) {
+    escalateIfLarge();
+  }
+
+  /** Everything that carries a tag. */
+  void addTag(String tag) {
+    refuseIfEnded();
+    tags.add(tag);
+    escalateIfLarge();
+  }
+
+  private void escalateIfLarge() {
+    if (changes.size() + tags.size() > LARGEST_ANNOUNCEMENT) {
       everything = true;
     }
   }
@@ -120,7 +138,7 @@ final class PendingWrites<K, V> implements TransactionHook {
           "Cache "
               + cache
               + " could not announce the change of "
-              + (everything ? "all its keys" : changes.size() + " keys")
+              + (everything ? "all its keys" : changes.size() + tags.size() + " keys")
               + " to Redis before COMMIT, and by its settings nothing is committed without. "
               + Outcome.REJECTED.sentence()
               + "; the transaction is rolled back. Repeat it when Redis can be reached.",
@@ -175,6 +193,9 @@ final class PendingWrites<K, V> implements TransactionHook {
             new SharedTier.Settlement(
                 address(entry.getKey()), put(entry.getValue(), position, made.intents.get(i++))));
       }
+      for (String tag : tags) {
+        settlements.add(new SharedTier.Settlement(KeyForm.Tagged.address(cache, tag), null));
+      }
       redis.settle(settlements, made.writer, position);
     }
   }
@@ -228,23 +249,31 @@ final class PendingWrites<K, V> implements TransactionHook {
   private void dropLocally() {
     if (everything) {
       local.invalidateAll();
+      loads.forgetFailures();
     }
     for (K key : changes.keySet()) {
       local.invalidate(key, keys.hash(key));
+      loads.forgetFailure(key);
+    }
+    for (String tag : tags) {
+      local.invalidateHash(KeyForm.Tagged.address(cache, tag).hash());
     }
   }
 
   private void step(Steps.Step step) {
-    for (K key : changes.keySet()) {
-      redis.steps().at(step, cache, keys.hash(key));
+    for (CacheKey address : addresses()) {
+      redis.steps().at(step, cache, address.hash());
     }
   }
 
   private List<CacheKey> addresses() {
-    return changes.keySet().stream().map(this::address).toList();
+    return Stream.concat(
+            changes.keySet().stream().map(this::address),
+            tags.stream().map(tag -> KeyForm.Tagged.address(cache, tag)))
+        .toList();
   }
 
   private CacheKey address(K key) {
-    return new CacheKey(cache, keys.text(key), keys.hash(key));
+    return new CacheKey(cache, keys.text(key), keys.hash(key), keys.tag(key));
   }
 }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -70,6 +71,9 @@ public final class RedisTier implements AutoCloseable {
   /** Counts the times Redis was lost, so that a late failure is not taken for a new one. */
   private volatile int outages;
 
+  /** Told when Redis goes and comes. Set before the first attempt to connect. */
+  private volatile CacheListener watcher = CacheListener.none();
+
   private boolean warned;
   private boolean closed;
   private long lostAt;
@@ -107,11 +111,25 @@ public final class RedisTier implements AutoCloseable {
    * @throws IllegalArgumentException if the trust store cannot be read
    */
   public static RedisTier connect(WaymarkConfig.Redis settings) {
-    return connect(settings, Scripts.plain(), Steps.UNWATCHED);
+    return connect(settings, CacheListener.none());
+  }
+
+  /**
+   * As {@link #connect(WaymarkConfig.Redis)}.
+   *
+   * @param listener told when Redis goes and comes; what one cache does, its own listener is told
+   */
+  public static RedisTier connect(WaymarkConfig.Redis settings, CacheListener listener) {
+    return connect(settings, Scripts.plain(), Steps.UNWATCHED, listener);
   }
 
   /** For tests: with scripts that lack something, or to be stopped between two steps. */
   static RedisTier connect(WaymarkConfig.Redis settings, Scripts scripts, Steps steps) {
+    return connect(settings, scripts, steps, CacheListener.none());
+  }
+
+  private static RedisTier connect(
+      WaymarkConfig.Redis settings, Scripts scripts, Steps steps, CacheListener listener) {
     RedisTier tier =
         new RedisTier(
             new RedissonTier(settings, scripts),
@@ -120,6 +138,7 @@ public final class RedisTier implements AutoCloseable {
             Background.thread("waymark-cache-upkeep"),
             Time.system(),
             steps);
+    tier.watcher = CarefulCacheListener.around(listener);
     tier.start(PATIENCE_AT_START);
     return tier;
   }
@@ -210,6 +229,13 @@ public final class RedisTier implements AutoCloseable {
     return steps;
   }
 
+  /** Changes that Redis has not been told of, a whole cache counting as one. */
+  int owed() {
+    synchronized (lock) {
+      return owed.size();
+    }
+  }
+
   void register(String cache, LocalTier<?, ?> tier) {
     if (caches.putIfAbsent(cache, new Member(tier)) != null) {
       throw new IllegalArgumentException(
@@ -225,6 +251,32 @@ public final class RedisTier implements AutoCloseable {
   SharedTier.Lookup read(CacheKey key, String leaseToken, SharedTier.Asking asking) {
     SharedTier.Lookup found = ask(() -> shared.read(key, leaseToken, asking));
     return found == null ? new SharedTier.Lookup.Unavailable() : found;
+  }
+
+  List<SharedTier.Lookup> readAll(
+      List<CacheKey> keys, String leaseToken, SharedTier.Asking asking) {
+    List<SharedTier.Lookup> found = ask(() -> shared.readAll(keys, leaseToken, asking));
+    return found == null
+        ? keys.stream().<SharedTier.Lookup>map(key -> new SharedTier.Lookup.Unavailable()).toList()
+        : found;
+  }
+
+  List<SharedTier.Fill> fillAll(List<SharedTier.Filling> fillings) {
+    if (fillings.isEmpty()) {
+      return List.of();
+    }
+    List<SharedTier.Fill> fills = ask(() -> shared.fillAll(fillings));
+    return fills == null
+        ? fillings.stream()
+            .<SharedTier.Fill>map(
+                filling -> new SharedTier.Fill.Refused(SharedTier.Refusal.UNAVAILABLE))
+            .toList()
+        : fills;
+  }
+
+  /** Null if Redis cannot be asked, or there is none. */
+  SharedTier.@Nullable Glimpse peek(CacheKey key) {
+    return isAlone() ? null : ask(() -> shared.peek(key));
   }
 
   SharedTier.Fill fill(
@@ -443,6 +495,7 @@ public final class RedisTier implements AutoCloseable {
       }
       warned = true;
     }
+    watcher.redisLost(name, Objects.requireNonNullElse(failure.getMessage(), failure.toString()));
     log.warn(
         "Redis at {} cannot be used ({}). Caches answer from this process and from the database until"
             + " it can; no call fails for it. Look at the Redis server, the network and the"
@@ -460,6 +513,7 @@ public final class RedisTier implements AutoCloseable {
       warned = false;
       away = Duration.ofNanos(time.nanos() - lostAt);
     }
+    watcher.redisBack(name, away);
     log.info(
         "Redis at {} is in use again after {} ms; it was told of {} changes that it had missed",
         name,

@@ -27,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
@@ -40,12 +41,16 @@ import org.redisson.client.codec.StringCodec;
 import org.redisson.config.Config;
 import org.redisson.config.ConstantDelay;
 import org.redisson.connection.ConnectionListener;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The shared tier on Redis. Redisson is the transport only: connections, reconnecting, scripts by
  * their hash, the channel. What happens to the data stands in the scripts beside this class.
  */
 final class RedissonTier implements SharedTier {
+  private static final Logger log = LoggerFactory.getLogger(RedisTier.class);
+
   /** Part of every key: a later layout must not read this one's data. */
   private static final String LAYOUT = "2";
 
@@ -56,6 +61,12 @@ final class RedissonTier implements SharedTier {
   private final @Nullable TrustManagerFactory trust;
   private final String channel;
   private final Scripts scripts;
+
+  /** Through a script, as all the rest: so it is also known that scripts are allowed. */
+  private static final String ABOUT =
+      "return redis.call('INFO', 'server') .. redis.call('INFO', 'memory')";
+
+  private final AtomicBoolean toldOfEviction = new AtomicBoolean();
 
   /** Makes epochs that nobody else makes: who this is, and a count. */
   private final String sender = UUID.randomUUID().toString();
@@ -90,15 +101,33 @@ final class RedissonTier implements SharedTier {
         close();
       }
     }
-    await(
-        open.getScript(StringCodec.INSTANCE)
-            .evalAsync(RScript.Mode.READ_WRITE, "return 1", RScript.ReturnType.LONG));
+    lookAt(
+        RedisServerInfo.parse(
+            await(
+                open.getScript(StringCodec.INSTANCE)
+                    .<String>evalAsync(RScript.Mode.READ_WRITE, ABOUT, RScript.ReturnType.VALUE))));
     Future<?> subscribed = subscription;
     if (subscribed == null || (subscribed.isDone() && failedFuture(subscribed))) {
       subscribed = subscribe(open, listener);
       subscription = subscribed;
     }
     await(subscribed);
+  }
+
+  private void lookAt(RedisServerInfo server) {
+    try {
+      server.refuseIfTooOld();
+    } catch (IllegalStateException tooOld) {
+      throw new SharedTierException(Objects.requireNonNull(tooOld.getMessage()), tooOld);
+    }
+    if (server.mayEvictState() && toldOfEviction.compareAndSet(false, true)) {
+      log.warn(
+          "Redis at {} evicts by {}: it may drop what the caches know of writers. That is noticed and"
+              + " nothing old is served, but values are lost with it each time. Set"
+              + " maxmemory-policy to noeviction or one of volatile-*",
+          settings.url(),
+          server.evictionPolicy());
+    }
   }
 
   private Future<?> subscribe(RedissonClient open, Listener listener) {
@@ -164,17 +193,24 @@ final class RedissonTier implements SharedTier {
   @Override
   public Lookup read(CacheKey key, String leaseToken, Asking asking) {
     Names names = names(key);
-    List<?> answer =
+    return lookup(
         await(
             this.<List<?>>call(
                 scripts.read,
                 RScript.ReturnType.LIST,
-                List.of(names.value(key), names.lease(key), names.state(), names.stream()),
+                names.ofRead(key),
                 leaseToken,
                 LEASE.toMillis(),
-                asking == Asking.READ ? "read" : "refresh",
+                asked(asking),
                 key.cell(),
-                freshEpoch()));
+                freshEpoch())));
+  }
+
+  private static String asked(Asking asking) {
+    return asking == Asking.READ ? "read" : "refresh";
+  }
+
+  private static Lookup lookup(List<?> answer) {
     return switch (integer(answer.get(0))) {
       case 1 ->
           new Lookup.Hit(
@@ -185,6 +221,89 @@ final class RedissonTier implements SharedTier {
       case 4 -> new Lookup.Leased(Doubt.IN_DOUBT);
       default -> new Lookup.Awaited(Doubt.IN_DOUBT);
     };
+  }
+
+  @Override
+  public List<Lookup> readAll(List<CacheKey> keys, String leaseToken, Asking asking) {
+    List<List<CacheKey>> groups = byBucket(keys);
+    List<CompletableFuture<List<?>>> answers = new ArrayList<>();
+    for (List<CacheKey> group : groups) {
+      Names names = names(group.get(0));
+      boolean tagged = group.get(0).tag() != null;
+      List<Object> parts = new ArrayList<>(List.of(names.state(), names.stream()));
+      List<Object> arguments =
+          new ArrayList<>(
+              List.of(
+                  leaseToken,
+                  LEASE.toMillis(),
+                  asked(asking),
+                  freshEpoch(),
+                  tagged ? "tags" : "plain"));
+      for (CacheKey key : group) {
+        parts.add(names.value(key));
+        parts.add(names.lease(key));
+        String tag = key.tag();
+        if (tag != null) {
+          parts.add(names.value(tag));
+        }
+        arguments.add(key.cell());
+      }
+      answers.add(call(scripts.readMany, RScript.ReturnType.LIST, parts, arguments.toArray()));
+    }
+    Map<CacheKey, Lookup> found = new HashMap<>();
+    long deadline = deadline();
+    for (int i = 0; i < groups.size(); i++) {
+      List<?> answer = await(answers.get(i), deadline);
+      for (int each = 0; each < groups.get(i).size(); each++) {
+        found.put(groups.get(i).get(each), lookup((List<?>) answer.get(each)));
+      }
+    }
+    return keys.stream().map(found::get).map(Objects::requireNonNull).toList();
+  }
+
+  @Override
+  public Glimpse peek(CacheKey key) {
+    Names names = names(key);
+    List<Object> parts =
+        new ArrayList<>(List.of(names.value(key), names.lease(key), names.state()));
+    String tag = key.tag();
+    if (tag != null) {
+      parts.add(names.value(tag));
+    }
+    List<?> answer =
+        await(this.<List<?>>call(scripts.peek, RScript.ReturnType.LIST, parts, key.cell()));
+    String epoch = word(answer.get(1));
+    String seq = word(answer.get(2));
+    byte[] stored = (byte[]) answer.get(3);
+    String[] header = header(stored);
+    boolean served =
+        header.length == 4
+            && header[0].equals(epoch)
+            && (tag == null || header[3].equals(word(answer.get(8))));
+    String lease = word(answer.get(5));
+    String doubt = word(answer.get(7));
+    return new Glimpse(
+        integer(answer.get(0)) == 1 && !epoch.isEmpty() ? Memory.WHOLE : Memory.LOST,
+        new Place(key.bucket(), epoch, seq.isEmpty() ? 0 : Long.parseLong(seq)),
+        served ? value(stored) : null,
+        served ? millis(answer.get(4)) : Duration.ZERO,
+        served ? header[2] : "",
+        lease.startsWith(epoch + " ") ? millis(answer.get(6)) : Duration.ZERO,
+        doubt.isEmpty() ? List.of() : List.of(doubt.split(" ", -1)));
+  }
+
+  private static Duration millis(Object number) {
+    return Duration.ofMillis(Math.max(0, ((Number) number).longValue()));
+  }
+
+  /** The words of the line that the scripts have written before a value. */
+  private static String[] header(byte[] stored) {
+    for (int i = 0; i < stored.length; i++) {
+      if (stored[i] == '\n') {
+        return new String(stored, 0, i, StandardCharsets.UTF_8).split(" ", -1);
+      }
+    }
+    return new String[0];
   }
 
   /** What follows the line that the scripts have written before it. */
@@ -200,19 +319,19 @@ final class RedissonTier implements SharedTier {
   @Override
   public Fill fill(
       CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
-    return filled(await(sendFill(key, leaseToken, value, timeToLive, label)));
+    return fill(await(send(new Filling(key, leaseToken, value, timeToLive, label))));
   }
 
   @Override
   public CompletableFuture<Fill> fillLater(
       CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
     CompletableFuture<Fill> later = new CompletableFuture<>();
-    CompletableFuture<List<?>> sent = sendFill(key, leaseToken, value, timeToLive, label);
+    CompletableFuture<List<?>> sent = send(new Filling(key, leaseToken, value, timeToLive, label));
     var unused =
         sent.whenComplete(
             (answer, failure) -> {
               if (failure == null) {
-                later.complete(filled(answer));
+                later.complete(fill(answer));
               } else {
                 later.completeExceptionally(failed(failure));
               }
@@ -220,13 +339,21 @@ final class RedissonTier implements SharedTier {
     return later;
   }
 
-  private CompletableFuture<List<?>> sendFill(
-      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
+  @Override
+  public List<Fill> fillAll(List<Filling> fillings) {
+    List<CompletableFuture<List<?>>> answers = fillings.stream().map(this::send).toList();
+    long deadline = deadline();
+    return answers.stream().map(answer -> fill(await(answer, deadline))).toList();
+  }
+
+  private CompletableFuture<List<?>> send(Filling filling) {
+    CacheKey key = filling.key();
     Names names = names(key);
+    ReadLabel label = filling.label();
     List<Object> arguments = new ArrayList<>(9);
-    arguments.add(leaseToken);
-    arguments.add(value);
-    arguments.add(timeToLive.toMillis());
+    arguments.add(filling.leaseToken());
+    arguments.add(filling.value());
+    arguments.add(filling.timeToLive().toMillis());
     arguments.add(key.cell());
     arguments.add(freshEpoch());
     if (label instanceof ReadLabel.Primary primary) {
@@ -245,14 +372,10 @@ final class RedissonTier implements SharedTier {
       arguments.add("");
       arguments.add("");
     }
-    return call(
-        scripts.fill,
-        RScript.ReturnType.LIST,
-        List.of(names.value(key), names.lease(key), names.state(), names.stream()),
-        arguments.toArray());
+    return call(scripts.fill, RScript.ReturnType.LIST, names.ofRead(key), arguments.toArray());
   }
 
-  private static Fill filled(List<?> answer) {
+  private static Fill fill(List<?> answer) {
     return switch (integer(answer.get(0))) {
       case 1 -> new Fill.Stored();
       case 2 -> new Fill.Refused(Refusal.LEASE_LOST);
@@ -698,8 +821,21 @@ final class RedissonTier implements SharedTier {
       return bucket + ":stream";
     }
 
+    /** What a read and a fill of one key touch. */
+    List<Object> ofRead(CacheKey key) {
+      String tag = key.tag();
+      return tag == null
+          ? List.of(value(key), lease(key), state(), stream())
+          : List.of(value(key), lease(key), state(), stream(), value(tag));
+    }
+
     String value(CacheKey key) {
-      return bucket + ":value:" + key.text();
+      return value(key.text());
+    }
+
+    /** Of a tag as well: to announce it drops what is there, as with any key. */
+    String value(String text) {
+      return bucket + ":value:" + text;
     }
 
     String lease(CacheKey key) {

@@ -13,6 +13,8 @@ import java.util.function.UnaryOperator;
  */
 final class Scripts {
   final String read;
+  final String readMany;
+  final String peek;
   final String fill;
   final String release;
   final String announce;
@@ -25,6 +27,8 @@ final class Scripts {
   private Scripts(UnaryOperator<String> change) {
     String common = resource("server-info") + resource("common");
     read = change.apply(common + resource("read"));
+    readMany = change.apply(common + resource("read-many"));
+    peek = change.apply(resource("server-info") + resource("peek"));
     fill = change.apply(common + resource("fill"));
     release = change.apply(resource("release"));
     announce = change.apply(common + resource("announce"));

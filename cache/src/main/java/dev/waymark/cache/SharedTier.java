@@ -38,6 +38,23 @@ interface SharedTier extends AutoCloseable {
   CompletableFuture<Fill> fillLater(
       CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label);
 
+  /**
+   * As {@link #read} for many keys at once, in one round trip.
+   *
+   * @return an answer for each key, in order
+   */
+  List<Lookup> readAll(List<CacheKey> keys, String leaseToken, Asking asking);
+
+  /**
+   * As {@link #fill} for many keys at once, in one round trip.
+   *
+   * @return an answer for each filling, in order
+   */
+  List<Fill> fillAll(List<Filling> fillings);
+
+  /** What is known of a key, for a person. Changes nothing. */
+  Glimpse peek(CacheKey key);
+
   /** Gives a lease back without a fill. */
   void release(CacheKey key, String leaseToken);
 
@@ -148,18 +165,62 @@ interface SharedTier extends AutoCloseable {
     record Unrecovered(String epoch) implements Fill {}
   }
 
+  /** What is asked of a fill. */
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
+  record Filling(
+      CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {}
+
+  /**
+   * What is known of a key.
+   *
+   * @param memory whether the shared tier knows all that was announced since the epoch began
+   * @param place where the order of the bucket's invalidations has come to
+   * @param value what a read would get; null for none
+   * @param remaining how much longer; zero for none
+   * @param label what was proven when the value was stored: a snapshot, {@code @} and a position,
+   *     or {@code =} and the transaction that put it; empty for none
+   * @param leased how much longer a reader has the right to fill it; zero if nobody has
+   * @param doubt the writers in doubt, each as shard and transaction id; empty for none
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
+  record Glimpse(
+      Memory memory,
+      Place place,
+      byte @Nullable [] value,
+      Duration remaining,
+      String label,
+      Duration leased,
+      List<String> doubt) {}
+
+  /** Whether a bucket's state is whole. */
+  enum Memory {
+    WHOLE,
+    LOST
+  }
+
   /** Why a fill was refused. */
   enum Refusal {
     /** The key changed meanwhile, or the load took too long. */
-    LEASE_LOST,
+    LEASE_LOST(CacheListener.NotKept.LEASE_LOST),
     /** A writer is not proven to be over. The lease of a replica's load stands. */
-    IN_DOUBT,
+    IN_DOUBT(CacheListener.NotKept.IN_DOUBT),
     /** Not known to show the last commits. The lease of a replica's load stands. */
-    NOT_NEW_ENOUGH,
+    NOT_NEW_ENOUGH(CacheListener.NotKept.NOT_NEW_ENOUGH),
     /** Transactions from before the loss of the bucket's state still run. */
-    BEFORE_HORIZON,
+    BEFORE_HORIZON(CacheListener.NotKept.RECOVERING),
     /** Redis could not be asked. */
-    UNAVAILABLE
+    UNAVAILABLE(CacheListener.NotKept.UNAVAILABLE);
+
+    private final CacheListener.NotKept told;
+
+    Refusal(CacheListener.NotKept told) {
+      this.told = told;
+    }
+
+    /** For a listener. */
+    CacheListener.NotKept told() {
+      return told;
+    }
   }
 
   /**
@@ -247,6 +308,30 @@ interface SharedTier extends AutoCloseable {
         public CompletableFuture<Fill> fillLater(
             CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
           return CompletableFuture.completedFuture(fill(key, leaseToken, value, timeToLive, label));
+        }
+
+        @Override
+        public List<Lookup> readAll(List<CacheKey> keys, String leaseToken, Asking asking) {
+          return keys.stream().<Lookup>map(key -> new Lookup.Alone()).toList();
+        }
+
+        @Override
+        public List<Fill> fillAll(List<Filling> fillings) {
+          return fillings.stream()
+              .<Fill>map(filling -> new Fill.Refused(Refusal.LEASE_LOST))
+              .toList();
+        }
+
+        @Override
+        public Glimpse peek(CacheKey key) {
+          return new Glimpse(
+              Memory.LOST,
+              Place.unknown(key.bucket()),
+              null,
+              Duration.ZERO,
+              "",
+              Duration.ZERO,
+              List.of());
         }
 
         @Override

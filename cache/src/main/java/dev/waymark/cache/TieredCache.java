@@ -1,34 +1,28 @@
 package dev.waymark.cache;
 
-import dev.waymark.Horizon;
 import dev.waymark.Horizons;
 import dev.waymark.KeyRendering;
 import dev.waymark.LogPosition;
-import dev.waymark.Outcome;
-import dev.waymark.PositionedRead;
-import dev.waymark.ReadMark;
-import dev.waymark.Role;
-import dev.waymark.Route;
 import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.WaymarkException;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
-import java.util.UUID;
 import java.util.WeakHashMap;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.ToIntBiFunction;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A read-through cache in two tiers: this process' memory (L1), then Redis (L2), then the loader.
@@ -47,82 +41,69 @@ import org.slf4j.LoggerFactory;
  * @param <V> the type of the values
  */
 public final class TieredCache<K, V> {
-  private static final Logger log = LoggerFactory.getLogger(TieredCache.class);
-
-  /** How long a reader waits for another process' load before it loads itself. */
-  static final Duration LONGEST_WAIT = Duration.ofMillis(200);
-
-  private static final Duration FIRST_WAIT = Duration.ofMillis(5);
-  private static final Duration LONGEST_BETWEEN_LOOKS = Duration.ofMillis(40);
-
   private final String name;
-  private final Loader<K, V> loader;
   private final KeyForm<K> keys;
   private final KeyRendering rendering;
   private final LocalTier<K, V> local;
   private final RedisTier redis;
   private final @Nullable ValueFormat<V> format;
+  private final ValueWriter<V> writer;
+  private final Loads<K, V> loads;
+  private final ReadPath<K, V> path;
+  private final HotKeys<K> hotKeys = new HotKeys<>();
+  private final Counters counters = new Counters();
   private final Supplier<SessionToken> sessionToken;
-  private final Duration timeToLive;
-  private final Duration l1TimeToLive;
-  private final Duration negativeTimeToLive;
-
-  /** For values that nobody vouches for; null where there is no Redis to do so. */
-  private final @Nullable Duration l1StalenessBound;
-
+  private final ReadPath.Settings<K, V> settings;
   private final boolean writeThrough;
-  private final PendingWrites.WithoutRedis withoutRedis;
-  private final @Nullable Loader<K, V> primaryLoader;
-  private final @Nullable Horizons horizons;
-  private final @Nullable Sweeper sweeper;
-  private final @Nullable Consumer<SessionToken> sessionSaw;
-  private final Time time;
-
-  /** Losses of Redis' state that this process is mending, so that not every reader does. */
-  private final Set<Loss> beingMended = ConcurrentHashMap.newKeySet();
-
-  private final SingleFlight<K, V> flights = new SingleFlight<>();
 
   /** Weak: a transaction that ends without a word to its hooks takes its writes with it. */
   private final Map<Transaction, PendingWrites<K, V>> pending =
       Collections.synchronizedMap(new WeakHashMap<>());
 
-  /** One loss of a bucket's state, as it concerns one shard. */
-  private record Loss(String epoch, String shard) {}
-
-  private final AtomicBoolean toldOfUnencodable = new AtomicBoolean();
-  private final LongAdder l1Hits = new LongAdder();
-  private final LongAdder l2Hits = new LongAdder();
-  private final LongAdder misses = new LongAdder();
-  private final LongAdder loads = new LongAdder();
-  private final LongAdder loadFailures = new LongAdder();
-  private final LongAdder unshared = new LongAdder();
-  private final LongAdder degraded = new LongAdder();
-
   private TieredCache(Builder<K, V> builder) {
     this.name = builder.name;
-    this.loader = builder.loader;
-    this.keys =
-        builder.keyText == null ? new KeyForm.Known<>() : new KeyForm.Written<>(builder.keyText);
+    this.keys = builder.keyForm();
     this.rendering = builder.keyRendering;
     this.local =
         builder.withL1
-            ? LocalTier.holding(builder.maximumSize, builder.l1StalenessBound, builder.time)
+            ? LocalTier.holding(builder.capacity(), builder.l1StalenessBound, builder.time)
             : LocalTier.none(builder.time);
     this.redis = builder.redis == null ? RedisTier.none() : builder.redis;
-    this.format = builder.codec == null ? null : new ValueFormat<>(builder.codec);
+    this.format =
+        builder.codec == null
+            ? null
+            : new ValueFormat<>(
+                builder.codec,
+                new ValueFormat.Sizes(builder.maximumValueBytes, builder.compressFrom));
     this.sessionToken = builder.sessionToken;
-    this.timeToLive = builder.timeToLive;
-    this.l1TimeToLive = builder.l1TimeToLive;
-    this.negativeTimeToLive = builder.negativeTimeToLive;
     this.writeThrough = builder.writeThrough;
-    this.withoutRedis = builder.withoutRedis;
-    this.primaryLoader = builder.primaryLoader;
-    this.horizons = builder.horizons;
-    this.sweeper = horizons == null ? null : new Sweeper(name, redis, horizons);
-    this.sessionSaw = builder.sessionSaw;
-    this.l1StalenessBound = builder.redis == null ? null : builder.l1StalenessBound;
-    this.time = builder.time;
+    this.settings = builder.settings();
+    CacheListener listener = CarefulCacheListener.around(builder.listener);
+    this.writer = new ValueWriter<>(name, format, builder.maximumValueBytes, counters, listener);
+    this.loads =
+        new Loads<>(
+            name,
+            keys,
+            rendering,
+            new LoadLimit<>(name, builder.maximumLoads, builder.longestLoadWait, builder.shardOf),
+            builder.failureTimeToLive,
+            counters,
+            listener,
+            builder.time);
+    this.path =
+        new ReadPath<>(
+            name,
+            keys,
+            local,
+            redis,
+            format,
+            writer,
+            loads,
+            hotKeys,
+            counters,
+            listener,
+            settings,
+            builder.time);
   }
 
   /**
@@ -145,68 +126,49 @@ public final class TieredCache<K, V> {
   public @Nullable V get(K key) {
     int hash = keys.hash(key);
     SessionToken session = sessionToken.get();
+    hotKeys.read(key);
     LocalTier.Entry<V> entry = local.get(key, hash, session);
     if (entry != null) {
-      l1Hits.increment();
-      shown(entry.position(), entry.mark(), session);
+      counters.l1Hits.increment();
+      path.shown(entry.position(), entry.mark(), session);
       return entry.value();
     }
-    return miss(key, hash, session).value();
+    return path.miss(key, hash, session).value();
   }
 
   /** As {@link #get}, with who answered. */
   public CacheAnswer<V> lookup(K key) {
     int hash = keys.hash(key);
     SessionToken session = sessionToken.get();
+    hotKeys.read(key);
     LocalTier.Entry<V> entry = local.get(key, hash, session);
     if (entry != null) {
-      l1Hits.increment();
-      shown(entry.position(), entry.mark(), session);
-      return fromL1(entry);
+      counters.l1Hits.increment();
+      path.shown(entry.position(), entry.mark(), session);
+      return ReadPath.fromL1(entry);
     }
-    return miss(key, hash, session);
-  }
-
-  private static <V> CacheAnswer<V> fromL1(LocalTier.Entry<V> entry) {
-    return new CacheAnswer<>(entry.value(), CacheAnswer.Tier.L1, entry.position(), null);
+    return path.miss(key, hash, session);
   }
 
   /**
-   * The session has now seen a value: what it reads elsewhere must not be older.
+   * The values of many keys, in the order of the keys; those without a value are left out. What
+   * memory lacks is asked of Redis in one round trip, what Redis lacks is loaded: with {@link
+   * Builder#bulkLoader} at once for each shard, else key by key. The values are not of one instant.
    *
-   * @param position of a value that Redis vouches for: whatever it shows of its row was committed
-   *     by then. Of any other it is only known to be as new
-   * @param mark the server that any other value came from
+   * @throws WaymarkException as {@link #get}: if one load fails, the call fails; what was loaded
+   *     before is kept
    */
-  private void shown(
-      @Nullable LogPosition position, @Nullable ReadMark mark, SessionToken session) {
-    if (sessionSaw == null) {
-      return;
-    }
-    boolean cutOff = !redis.isAlone() && !redis.isAvailable();
-    if (mark == null && !cutOff) {
-      if (position != null && !session.reaches(position)) {
-        sessionSaw.accept(SessionToken.empty().readUpTo(position));
-      }
-      return;
-    }
-    // Each time: the session may have been at the server before, and earlier.
-    SessionToken shown = mark == null ? SessionToken.empty() : SessionToken.empty().readFrom(mark);
-    if (position != null && mark == null) {
-      shown = shown.readUpTo(position);
-    }
-    if (position != null && cutOff) {
-      // What is shown may be a change that was committed without an announcement.
-      shown = shown.untoldUpTo(position);
-    }
-    sessionSaw.accept(shown);
-  }
-
-  /** A transaction of the calling thread's session was committed and could not be announced. */
-  private void committedUntold(LogPosition position) {
-    if (sessionSaw != null) {
-      sessionSaw.accept(SessionToken.empty().untoldUpTo(position));
-    }
+  public Map<K, V> getAll(Collection<? extends K> wanted) {
+    Map<K, V> values = new LinkedHashMap<>();
+    path.getAll(wanted, sessionToken.get())
+        .forEach(
+            (key, answer) -> {
+              V value = answer.value();
+              if (value != null) {
+                values.put(key, value);
+              }
+            });
+    return Collections.unmodifiableMap(values);
   }
 
   /**
@@ -241,11 +203,41 @@ public final class TieredCache<K, V> {
    * until its time to live ends.
    */
   public void invalidate(K key) {
-    CacheKey address = address(key);
+    CacheKey address = path.address(key);
+    loads.forgetFailure(key);
     local.invalidate(key, address.hash());
     redis.announceNowOrLater(List.of(address), new SharedTier.Change.Elsewhere());
     // Again: L2 may have been read, and kept in L1, between the two lines above.
     local.invalidate(key, address.hash());
+  }
+
+  /**
+   * Says that a transaction changes rows that everything with a tag is made of, such as the orders
+   * of one user: as {@link #invalidate(Transaction, Object)} for all keys that carry the tag,
+   * whether or not anybody knows them. An insert, an update and a delete call it with the tags of
+   * the old row and of the new one.
+   *
+   * @throws IllegalStateException if the cache has no tags: see {@link Builder#tag}
+   */
+  public void invalidateTag(Transaction transaction, String tag) {
+    refuseWithoutTags();
+    pendingOf(transaction).addTag(tag);
+  }
+
+  /** As {@link #invalidate(Object)}, for all keys that carry a tag. */
+  public void invalidateTag(String tag) {
+    refuseWithoutTags();
+    CacheKey address = KeyForm.Tagged.address(name, tag);
+    local.invalidateHash(address.hash());
+    redis.announceNowOrLater(List.of(address), new SharedTier.Change.Elsewhere());
+    local.invalidateHash(address.hash());
+  }
+
+  private void refuseWithoutTags() {
+    if (!(keys instanceof KeyForm.Tagged<K>)) {
+      throw new IllegalStateException(
+          "Cache " + name + " has no tags; give its builder tag(...), which names them");
+    }
   }
 
   /**
@@ -262,6 +254,7 @@ public final class TieredCache<K, V> {
    * #invalidateAll(Transaction)}.
    */
   public void invalidateAll() {
+    loads.forgetFailures();
     local.invalidateAll();
     redis.forgetNowOrLater(name);
     local.invalidateAll();
@@ -274,430 +267,90 @@ public final class TieredCache<K, V> {
 
   /** What the cache has done since it was built. The numbers are not of one instant. */
   public CacheStatistics statistics() {
-    return new CacheStatistics(
-        l1Hits.sum(),
-        l2Hits.sum(),
-        misses.sum(),
-        loads.sum(),
-        loadFailures.sum(),
-        unshared.sum(),
-        degraded.sum());
+    return counters.read();
+  }
+
+  /**
+   * The keys that take a large share of the reads, the hottest first; at most 64. Found by looking
+   * at one read in 64, so only in a cache that is read often.
+   */
+  public List<K> hotKeys() {
+    return List.copyOf(hotKeys.hottest());
+  }
+
+  /** What is known of a key, without loading it and without changing anything. Asks Redis, once. */
+  public CacheExplanation explain(K key) {
+    CacheKey address = path.address(key);
+    SharedTier.Glimpse glimpse = redis.peek(address);
+    LocalTier.Entry<V> entry = local.peek(key);
+    byte[] stored = glimpse == null ? null : glimpse.value();
+    ValueFormat.Decoded<V> decoded =
+        stored == null || format == null ? null : format.decode(stored);
+    String held;
+    LogPosition heldPosition = null;
+    if (redis.isAlone()) {
+      held = "none";
+    } else if (glimpse == null) {
+      held = "unavailable";
+    } else if (decoded == null) {
+      held = "no value";
+    } else if (decoded instanceof ValueFormat.Decoded.Value<V> value) {
+      held = "value";
+      heldPosition = value.position();
+    } else if (decoded instanceof ValueFormat.Decoded.TooLarge<V>) {
+      held = "value too large";
+    } else {
+      held = "unreadable value";
+    }
+    return new CacheExplanation(
+        keys.render(key, rendering),
+        local
+            .look(key, address.hash(), sessionToken.get())
+            .name()
+            .toLowerCase(Locale.ROOT)
+            .replace('_', ' '),
+        entry == null ? null : entry.position(),
+        held,
+        glimpse == null ? Duration.ZERO : glimpse.remaining(),
+        glimpse == null ? "" : glimpse.label(),
+        heldPosition,
+        glimpse == null ? Duration.ZERO : glimpse.leased(),
+        glimpse == null ? List.of() : glimpse.doubt(),
+        glimpse != null && glimpse.memory() == SharedTier.Memory.LOST,
+        glimpse == null ? "" : glimpse.place().epoch(),
+        glimpse == null ? 0 : glimpse.place().seq(),
+        hotKeys.share(key));
+  }
+
+  /** How the cache stands. The numbers are not of one instant. */
+  public CacheCondition condition() {
+    return new CacheCondition(
+        local.size(),
+        loads.underWay(),
+        redis.isAvailable() && !redis.isAlone(),
+        redis.owed(),
+        stalenessBound(),
+        local.proofAge());
+  }
+
+  private Duration stalenessBound() {
+    if (redis.isAlone()) {
+      return settings.l1TimeToLive();
+    }
+    if (settings.withoutRedis() == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+      return settings.lifetime().whole();
+    }
+    return local.holdsEntries() ? Duration.ofNanos(local.boundNanos()) : Duration.ZERO;
+  }
+
+  /** The name that the cache was built with. */
+  public String name() {
+    return name;
   }
 
   @Override
   public String toString() {
     return "TieredCache[" + name + "]";
-  }
-
-  /**
-   * Whether a value from Redis shows all that a session has seen. It shows every change that was
-   * announced; of those that could not be only its own position tells. Without a fence nothing else
-   * does. Where its age is not known, it serves only sessions that cannot miss anything.
-   */
-  private boolean shows(@Nullable LogPosition position, SessionToken session) {
-    if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
-      return session.isEmpty() || (position != null && session.isCoveredBy(position));
-    }
-    return session.untold().isEmpty() || (position != null && session.isUntoldCoveredBy(position));
-  }
-
-  private CacheAnswer<V> miss(K key, int hash, SessionToken session) {
-    local.saw(session);
-    long arrivedAt = time.nanos();
-    // Twice, because the first load to be shared may have begun too early for this session. Without
-    // L1 nothing may be older than now, and whoever is waited for leaves the value in Redis.
-    for (int attempt = local.holdsEntries() ? 0 : 1; attempt < 2; attempt++) {
-      SingleFlight.Flight<V> flight =
-          flights.enter(key, local.stamp(hash), local.seen(), time.nanos());
-      if (flight.isLedByThisThread()) {
-        return lead(key, hash, session, flight);
-      }
-      SingleFlight.Landed<V> landed = flight.join();
-      CacheAnswer<V> shared = landed.answer();
-      if (mayShare(flight, shared, session, arrivedAt)) {
-        switch (shared.tier()) {
-          case L1 -> l1Hits.increment();
-          case L2 -> l2Hits.increment();
-          case DATABASE -> misses.increment();
-        }
-        shown(shared.position(), landed.mark(), session);
-        return shared;
-      }
-    }
-    SingleFlight.Flight<V> alone =
-        SingleFlight.alone(local.stamp(hash), local.seen(), time.nanos());
-    return fetch(key, hash, session, alone);
-  }
-
-  /**
-   * Whether the answer of a load that was under way when a caller came will do. It may have begun
-   * before a change that was committed by then: for callers without a session as long as L1 may lag
-   * behind, for the others only if it shows all that they have seen.
-   */
-  private boolean mayShare(
-      SingleFlight.Flight<V> flight, CacheAnswer<V> shared, SessionToken session, long arrivedAt) {
-    Duration behind = l1StalenessBound == null ? l1TimeToLive : l1StalenessBound;
-    if (!local.holdsEntries() || arrivedAt - flight.beganAtNanos() >= behind.toNanos()) {
-      return false;
-    }
-    if (session.isEmpty()) {
-      return true;
-    }
-    Route route = shared.route();
-    return switch (shared.tier()) {
-      // Looked at for the leader's session alone.
-      case L1 -> false;
-      case L2 -> flight.seen().reaches(session) && shows(shared.position(), session);
-      case DATABASE ->
-          route != null && route.role() == Role.PRIMARY
-              ? flight.seen().reaches(session)
-              : shownBy(shared.position()).reaches(session);
-    };
-  }
-
-  private static SessionToken shownBy(@Nullable LogPosition position) {
-    return position == null ? SessionToken.empty() : SessionToken.of(position);
-  }
-
-  private CacheAnswer<V> lead(
-      K key, int hash, SessionToken session, SingleFlight.Flight<V> flight) {
-    try {
-      // The leader before this one may have put it there since this thread looked.
-      LocalTier.Entry<V> entry = local.get(key, hash, session);
-      CacheAnswer<V> answer;
-      if (entry != null) {
-        l1Hits.increment();
-        answer = fromL1(entry);
-        shown(entry.position(), entry.mark(), session);
-        flight.land(answer, entry.mark());
-      } else {
-        answer = fetch(key, hash, session, flight);
-      }
-      return answer;
-    } catch (RuntimeException | Error failure) {
-      flight.crash(failure);
-      throw failure;
-    } finally {
-      flights.leave(key, flight);
-    }
-  }
-
-  /** From Redis, or else from the database. */
-  private CacheAnswer<V> fetch(
-      K key, int hash, SessionToken session, SingleFlight.Flight<V> flight) {
-    CacheKey address = new CacheKey(name, keys.text(key), hash);
-    String leaseToken = UUID.randomUUID().toString();
-    Duration waited = Duration.ZERO;
-    Duration wait = FIRST_WAIT;
-    SharedTier.Lookup found = redis.read(address, leaseToken, SharedTier.Asking.READ);
-    while (true) {
-      if (found instanceof SharedTier.Lookup.Hit hit) {
-        ValueFormat.Stored<V> stored = Objects.requireNonNull(format).decode(hit.value());
-        if (stored != null && shows(stored.position(), session)) {
-          l2Hits.increment();
-          keepLocally(key, stored.value(), stored.position(), flight, hit.remaining());
-          CacheAnswer<V> answer =
-              new CacheAnswer<>(stored.value(), CacheAnswer.Tier.L2, stored.position(), null);
-          flight.land(answer, null);
-          shown(stored.position(), null, session);
-          return answer;
-        }
-        found = redis.read(address, leaseToken, SharedTier.Asking.REFRESH);
-      } else if (found instanceof SharedTier.Lookup.Awaited awaited
-          // While a writer is in doubt the other reader's value is likely to be refused.
-          && awaited.doubt() == SharedTier.Doubt.NONE
-          && waited.compareTo(LONGEST_WAIT) < 0
-          && pause(wait)) {
-        waited = waited.plus(wait);
-        wait = shorter(wait.multipliedBy(2), LONGEST_BETWEEN_LOOKS);
-        found = redis.read(address, leaseToken, SharedTier.Asking.READ);
-      } else {
-        return loadAndKeep(key, address, leaseToken, found, session, flight);
-      }
-    }
-  }
-
-  /** From the database, and into the tiers that may have it. */
-  private CacheAnswer<V> loadAndKeep(
-      K key,
-      CacheKey address,
-      String leaseToken,
-      SharedTier.Lookup found,
-      SessionToken session,
-      SingleFlight.Flight<V> flight) {
-    misses.increment();
-    Loader<K, V> onPrimary = primaryLoader;
-    if (!(found instanceof SharedTier.Lookup.Leased leased)) {
-      boolean unproven = found instanceof SharedTier.Lookup.Awaited && onPrimary != null;
-      PositionedRead<@Nullable V> loaded =
-          load(unproven ? Objects.requireNonNull(onPrimary) : loader, key);
-      if (found instanceof SharedTier.Lookup.Unavailable) {
-        degraded.increment();
-        keepUnvouched(key, loaded, flight);
-        shown(loaded.position(), loaded.mark(), session);
-      } else if (found instanceof SharedTier.Lookup.Alone) {
-        keepUnvouched(key, loaded, flight);
-      } else {
-        // Another process' load is under way: its value is the one that Redis vouches for.
-        unshared.increment();
-      }
-      flight.land(answer(loaded), loaded.mark());
-      return answer(loaded);
-    }
-
-    redis.steps().at(Steps.Step.LEASED, name, address.hash());
-    boolean toPrimary = onPrimary != null && leased.doubt() == SharedTier.Doubt.IN_DOUBT;
-    PositionedRead<@Nullable V> loaded;
-    try {
-      loaded = load(toPrimary ? Objects.requireNonNull(onPrimary) : loader, key);
-    } catch (RuntimeException | Error failure) {
-      redis.release(address, leaseToken);
-      throw failure;
-    }
-    redis.steps().at(Steps.Step.LOADED, name, address.hash());
-    boolean mayBeOld = onPrimary != null && loaded.route().role() == Role.REPLICA;
-    if (!mayBeOld) {
-      // Those who wait get it now, not after Redis has been told.
-      flight.land(answer(loaded), loaded.mark());
-    }
-    Offer<K, V> offer = new Offer<>(key, address, leaseToken, loaded, flight);
-    if (!mayBeOld) {
-      fillLater(offer);
-    } else if (!(fill(offer) instanceof SharedTier.Fill.Stored)) {
-      // The replica may lack a change that somebody has already seen.
-      loaded = load(Objects.requireNonNull(onPrimary), key);
-      fillLater(new Offer<>(key, address, leaseToken, loaded, flight));
-    }
-    flight.land(answer(loaded), loaded.mark());
-    return answer(loaded);
-  }
-
-  /** What the holder of a lease has loaded. */
-  private record Offer<K, V>(
-      K key,
-      CacheKey address,
-      String leaseToken,
-      PositionedRead<@Nullable V> loaded,
-      SingleFlight.Flight<V> flight) {
-
-    ReadLabel label(PendingWrites.WithoutRedis mode) {
-      return mode == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
-          ? new ReadLabel.Unfenced(loaded.route().shard())
-          : ReadLabel.of(loaded);
-    }
-  }
-
-  /** Offers a value to Redis; nobody waits for the verdict. */
-  private void fillLater(Offer<K, V> offer) {
-    Duration life = lifeOf(offer.loaded.value());
-    byte[] bytes = bytesOf(offer, life);
-    if (bytes == null) {
-      redis.release(offer.address, offer.leaseToken);
-      return;
-    }
-    ReadLabel label = offer.label(withoutRedis);
-    redis.fillLater(
-        offer.address,
-        offer.leaseToken,
-        bytes,
-        life,
-        label,
-        fill -> {
-          if (fill instanceof SharedTier.Fill.Unrecovered lost) {
-            redis
-                .upkeep()
-                .after(Duration.ZERO, () -> judged(offer, mendAndFill(offer, bytes, life, lost)));
-          } else {
-            judged(offer, fill);
-          }
-        });
-  }
-
-  /** Offers a value to Redis and waits for the verdict; the lease stands if it is refused. */
-  private SharedTier.Fill fill(Offer<K, V> offer) {
-    Duration life = lifeOf(offer.loaded.value());
-    byte[] bytes = bytesOf(offer, life);
-    if (bytes == null) {
-      return new SharedTier.Fill.Refused(SharedTier.Refusal.LEASE_LOST);
-    }
-    SharedTier.Fill fill =
-        redis.fill(offer.address, offer.leaseToken, bytes, life, offer.label(withoutRedis));
-    if (fill instanceof SharedTier.Fill.Unrecovered lost) {
-      fill = mendAndFill(offer, bytes, life, lost);
-    }
-    if (fill instanceof SharedTier.Fill.Stored) {
-      judged(offer, fill);
-    }
-    return fill;
-  }
-
-  private byte @Nullable [] bytesOf(Offer<K, V> offer, Duration life) {
-    return life.isZero() ? null : encode(offer.loaded.value(), offer.loaded.position());
-  }
-
-  /**
-   * Accepted if nobody else got a transaction id in the meantime: an idle database's first reader
-   * fills.
-   */
-  private SharedTier.Fill mendAndFill(
-      Offer<K, V> offer, byte[] bytes, Duration life, SharedTier.Fill.Unrecovered lost) {
-    return mend(offer.address, lost.epoch(), offer.loaded.route().shard())
-        ? redis.fill(offer.address, offer.leaseToken, bytes, life, offer.label(withoutRedis))
-        : lost;
-  }
-
-  /** The last word on an offer: what Redis has taken is kept here as well. */
-  private void judged(Offer<K, V> offer, SharedTier.Fill fill) {
-    PositionedRead<@Nullable V> loaded = offer.loaded;
-    if (fill instanceof SharedTier.Fill.Stored) {
-      keepLocally(
-          offer.key, loaded.value(), loaded.position(), offer.flight, lifeOf(loaded.value()));
-      return;
-    }
-    unshared.increment();
-    boolean fromReplica = offer.label(withoutRedis) instanceof ReadLabel.Replica;
-    if (fromReplica || fill instanceof SharedTier.Fill.Unrecovered) {
-      // Refused otherwise, it is used up. Not on this thread, which may be Redis' client's own.
-      redis.upkeep().after(Duration.ZERO, () -> redis.release(offer.address, offer.leaseToken));
-    }
-    if (fromReplica
-        && sweeper != null
-        && fill instanceof SharedTier.Fill.Refused refused
-        && (refused.why() == SharedTier.Refusal.IN_DOUBT
-            || refused.why() == SharedTier.Refusal.NOT_NEW_ENOUGH)) {
-      sweeper.mayBeDue(loaded.route().shard(), offer.address);
-    }
-  }
-
-  /** Tells a bucket that has lost its state where the writers of a shard begin again. */
-  private boolean mend(CacheKey address, String epoch, String shard) {
-    Loss loss = new Loss(epoch, shard);
-    if (horizons == null || !beingMended.add(loss)) {
-      return false;
-    }
-    try {
-      redis.steps().at(Steps.Step.UNRECOVERED, name, address.hash());
-      Horizon horizon = horizons.draw(shard);
-      redis.steps().at(Steps.Step.HORIZON_DRAWN, name, address.hash());
-      return redis.recover(name, address.bucket(), epoch, shard, horizon);
-    } catch (Exception failure) {
-      if (failure instanceof InterruptedException) {
-        Thread.currentThread().interrupt();
-      }
-      // Nothing is kept until a later reader has more luck.
-      log.debug("Cache {} could not draw a horizon on {}", name, shard, failure);
-      return false;
-    } finally {
-      beingMended.remove(loss);
-    }
-  }
-
-  private PositionedRead<@Nullable V> load(Loader<K, V> from, K key) {
-    loads.increment();
-    try {
-      PositionedRead<@Nullable V> loaded = from.load(key);
-      Objects.requireNonNull(
-          loaded, "A loader returns a PositionedRead, with null inside for no value");
-      return loaded;
-    } catch (RuntimeException | Error failure) {
-      loadFailures.increment();
-      throw failure;
-    } catch (Exception failure) {
-      loadFailures.increment();
-      if (failure instanceof InterruptedException) {
-        Thread.currentThread().interrupt();
-      }
-      throw new WaymarkException(
-          "Cache "
-              + name
-              + " could not load key "
-              + keys.render(key, rendering)
-              + ": "
-              + failure
-              + ". Nothing was cached; see the cause, then the call may be repeated.",
-          Outcome.REJECTED,
-          failure);
-    }
-  }
-
-  private void keepLocally(
-      K key,
-      @Nullable V value,
-      @Nullable LogPosition position,
-      SingleFlight.Flight<V> flight,
-      Duration atMost) {
-    boolean fenced = withoutRedis != PendingWrites.WithoutRedis.NEVER_ANNOUNCE;
-    local.put(
-        key,
-        new LocalTier.Entry<>(
-            value,
-            position,
-            flight.stamp(),
-            time.nanos() + shorter(atMost, l1TimeToLive).toNanos(),
-            null,
-            fenced ? null : shownBy(position)));
-  }
-
-  /** A value that no Redis vouches for: it may be as old as L1 may be, counted from its load. */
-  private void keepUnvouched(
-      K key, PositionedRead<@Nullable V> loaded, SingleFlight.Flight<V> flight) {
-    if (l1StalenessBound != null && loaded.route().role() != Role.PRIMARY) {
-      // It may have been as old as the replica lags when it came.
-      return;
-    }
-    Duration life = shorter(lifeOf(loaded.value()), l1TimeToLive);
-    if (l1StalenessBound != null) {
-      life = shorter(life, l1StalenessBound);
-    }
-    local.put(
-        key,
-        new LocalTier.Entry<>(
-            loaded.value(),
-            loaded.position(),
-            flight.stamp(),
-            flight.beganAtNanos() + life.toNanos(),
-            loaded.mark(),
-            loaded.route().role() == Role.PRIMARY ? flight.seen() : shownBy(loaded.position())));
-  }
-
-  /** How long a value may be kept anywhere; zero for not at all. */
-  private Duration lifeOf(@Nullable V value) {
-    return value == null ? negativeTimeToLive : timeToLive;
-  }
-
-  /** Null if the value cannot be encoded. */
-  private byte @Nullable [] encode(@Nullable V value, @Nullable LogPosition position) {
-    try {
-      return Objects.requireNonNull(format).encode(value, position);
-    } catch (RuntimeException unencodable) {
-      if (toldOfUnencodable.compareAndSet(false, true)) {
-        log.warn(
-            "Cache {} cannot encode a value for Redis; such values are loaded each time. Give its"
-                + " codec a type that it can write",
-            name,
-            unencodable);
-      }
-      return null;
-    }
-  }
-
-  private boolean pause(Duration duration) {
-    try {
-      time.pause(duration);
-      return true;
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
-  }
-
-  private static <V> CacheAnswer<V> answer(PositionedRead<@Nullable V> loaded) {
-    return new CacheAnswer<>(
-        loaded.value(), CacheAnswer.Tier.DATABASE, loaded.position(), loaded.route());
-  }
-
-  private CacheKey address(K key) {
-    return new CacheKey(name, keys.text(key), keys.hash(key));
   }
 
   private PendingWrites<K, V> pendingOf(Transaction transaction) {
@@ -706,7 +359,14 @@ public final class TieredCache<K, V> {
       // A transaction belongs to one thread: nobody else adds the same one in between.
       writes =
           new PendingWrites<>(
-              name, keys, local, redis, this::encode, withoutRedis, this::committedUntold);
+              name,
+              keys,
+              local,
+              redis,
+              writer::bytesOf,
+              loads,
+              settings.withoutRedis(),
+              path::committedUntold);
       transaction.join(writes);
       pending.put(transaction, writes);
     }
@@ -714,14 +374,10 @@ public final class TieredCache<K, V> {
   }
 
   private PendingWrites.Change<V> changeTo(@Nullable V newValue) {
-    Duration life = lifeOf(newValue);
+    Duration life = settings.lifetime().of(newValue, settings.random().get());
     return writeThrough && !life.isZero()
         ? new PendingWrites.Change.Replaced<>(newValue, life)
         : new PendingWrites.Change.Dropped<>();
-  }
-
-  private static Duration shorter(Duration one, Duration other) {
-    return one.compareTo(other) < 0 ? one : other;
   }
 
   /**
@@ -741,16 +397,32 @@ public final class TieredCache<K, V> {
     private Duration timeToLive = Duration.ofMinutes(5);
     private Duration l1TimeToLive = Duration.ofSeconds(10);
     private Duration negativeTimeToLive = Duration.ZERO;
+    private double jitter = 0.1;
+    private int maximumLoads = 64;
+    private Duration longestLoadWait = Duration.ofSeconds(1);
+    private Function<? super K, String> shardOf = key -> "";
+    private CacheListener listener = CacheListener.none();
+    private int maximumValueBytes = ValueFormat.Sizes.defaults().maximumBytes();
+    private int compressFrom = ValueFormat.Sizes.defaults().compressFrom();
     private long maximumSize = 10_000;
     private boolean withL1 = true;
     private boolean l1IsSet;
     private boolean writeThrough;
     private Duration l1StalenessBound = Duration.ofSeconds(1);
     private PendingWrites.WithoutRedis withoutRedis = PendingWrites.WithoutRedis.COMMIT_AND_OWE;
+    private @Nullable ToIntBiFunction<? super K, ? super V> weigher;
+    private boolean sizeIsSet;
+    private @Nullable Function<? super K, String> tagOf;
+    private Duration refreshAhead = Duration.ZERO;
+    private Duration staleWhileRevalidate = Duration.ZERO;
+    private Duration failureTimeToLive = Duration.ZERO;
+    private @Nullable Executor background;
+    private @Nullable BulkLoader<K, V> bulkLoader;
     private @Nullable Loader<K, V> primaryLoader;
     private @Nullable Horizons horizons;
     private @Nullable Consumer<SessionToken> sessionSaw;
     private Time time = Time.system();
+    private Supplier<? extends RandomGenerator> random = ThreadLocalRandom::current;
 
     private Builder(String name, Loader<K, V> loader) {
       if (!name.matches("[A-Za-z0-9_.-]{1,64}")) {
@@ -799,7 +471,9 @@ public final class TieredCache<K, V> {
       return this;
     }
 
-    /** How long a value lives in Redis, at least 1 ms; by default 5 minutes. */
+    /**
+     * How long a value lives in Redis, at least 1 ms; by default 5 minutes. See {@link #jitter}.
+     */
     public Builder<K, V> timeToLive(Duration timeToLive) {
       this.timeToLive = atLeastOneMillisecond("timeToLive", timeToLive);
       return this;
@@ -827,13 +501,178 @@ public final class TieredCache<K, V> {
       return this;
     }
 
+    /**
+     * The share by which the life of each value is shorter or longer, so that what was loaded
+     * together is not loaded anew together: at least 0, for none, and below 1; by default 0.1.
+     */
+    public Builder<K, V> jitter(double share) {
+      this.jitter = new Lifetime(Duration.ZERO, Duration.ZERO, share).jitter();
+      return this;
+    }
+
+    /**
+     * How many loads may run at the same time in this process, for each shard where {@link
+     * #shardOf} tells them apart: at least 1, by default 64. It is what a cold cache, or Redis
+     * being down, can cost a database.
+     */
+    public Builder<K, V> maximumLoads(int maximumLoads) {
+      if (maximumLoads < 1) {
+        throw new IllegalArgumentException("maximumLoads must be at least 1, not " + maximumLoads);
+      }
+      this.maximumLoads = maximumLoads;
+      return this;
+    }
+
+    /**
+     * How long a load waits for its turn before it is refused, by default 1 second; zero to refuse
+     * at once.
+     */
+    public Builder<K, V> longestLoadWait(Duration longestLoadWait) {
+      if (longestLoadWait.isNegative()) {
+        throw new IllegalArgumentException(
+            "longestLoadWait must not be negative, as is " + longestLoadWait);
+      }
+      this.longestLoadWait = longestLoadWait;
+      return this;
+    }
+
+    /** Which shard a key lives on, such as the name of its shard. Without: one limit for all. */
+    public Builder<K, V> shardOf(Function<? super K, String> shardOf) {
+      this.shardOf = Objects.requireNonNull(shardOf, "shardOf");
+      return this;
+    }
+
+    /** Told what the cache does. */
+    public Builder<K, V> listener(CacheListener listener) {
+      this.listener = this.listener.and(listener);
+      return this;
+    }
+
+    /**
+     * How large a value may be in Redis, in bytes as its codec writes it, before compression; at
+     * least 1, by default 1 MiB. A larger one is returned, counted, and loaded anew by everyone.
+     */
+    public Builder<K, V> maximumValueBytes(int maximumValueBytes) {
+      if (maximumValueBytes < 1) {
+        throw new IllegalArgumentException(
+            "maximumValueBytes must be at least 1, not " + maximumValueBytes);
+      }
+      this.maximumValueBytes = maximumValueBytes;
+      return this;
+    }
+
+    /**
+     * From how many bytes on a value is compressed for Redis, at least 1; by default never. Worth
+     * it where values are some kilobytes and the network is dearer than the processor: unpacking
+     * costs some microseconds per kilobyte at each read of Redis.
+     */
+    public Builder<K, V> compressFrom(int bytes) {
+      if (bytes < 1) {
+        throw new IllegalArgumentException("compressFrom must be at least 1, not " + bytes);
+      }
+      this.compressFrom = bytes;
+      return this;
+    }
+
+    /**
+     * Loads what {@link TieredCache#getAll} lacks, at once for each shard: see {@link #shardOf}.
+     */
+    public Builder<K, V> bulkLoader(BulkLoader<K, V> bulkLoader) {
+      this.bulkLoader = Objects.requireNonNull(bulkLoader, "bulkLoader");
+      return this;
+    }
+
+    /**
+     * Names what rows a key's value is made of, so that {@link TieredCache#invalidateTag} can drop
+     * all that are made of the same: for the results of queries, such as the pages of a user's
+     * orders, with the tag {@code "orders of " + userId}. One tag for each key. All rows of a tag
+     * lie on one shard.
+     */
+    public Builder<K, V> tag(Function<? super K, String> tagOf) {
+      if (writeThrough) {
+        throw new IllegalStateException(
+            "tag(...) contradicts writeThrough(): only a value of one row can be put");
+      }
+      this.tagOf = Objects.requireNonNull(tagOf, "tagOf");
+      return this;
+    }
+
+    /**
+     * Fetches a value anew that is read when less than so much of its life in Redis is left, in the
+     * background and in one process; readers get the old one until then. Zero, the default, for
+     * never. It must be shorter than {@link #timeToLive}.
+     *
+     * @param background runs the loads; what it refuses is not fetched anew. The session of the
+     *     reader is not known there
+     */
+    public Builder<K, V> refreshAhead(Duration refreshAhead, Executor background) {
+      this.refreshAhead = notNegative("refreshAhead", refreshAhead);
+      this.background = Objects.requireNonNull(background, "background");
+      return this;
+    }
+
+    /**
+     * For how long after its fetch a value that another process has changed may still be served
+     * from this process' memory, while the new one is fetched in the background: so a key that is
+     * changed all the time is fetched twice in so long and not by every reader. Zero, the default,
+     * for not at all; at most {@link #l1StalenessBound}, to which it adds nothing. Sessions that
+     * have seen more, and this process' own changes, are not affected.
+     *
+     * @param background as in {@link #refreshAhead}
+     */
+    public Builder<K, V> staleWhileRevalidate(Duration staleWhileRevalidate, Executor background) {
+      this.staleWhileRevalidate = notNegative("staleWhileRevalidate", staleWhileRevalidate);
+      this.background = Objects.requireNonNull(background, "background");
+      return settingL1("staleWhileRevalidate");
+    }
+
+    /**
+     * For how long what a loader throws is thrown again, in this process, without asking the
+     * database; zero, the default, for not at all. A change of the key in this process ends it.
+     */
+    public Builder<K, V> failureTimeToLive(Duration failureTimeToLive) {
+      this.failureTimeToLive = notNegative("failureTimeToLive", failureTimeToLive);
+      return this;
+    }
+
+    private static Duration notNegative(String setting, Duration value) {
+      if (value.isNegative()) {
+        throw new IllegalArgumentException(setting + " must not be negative, as is " + value);
+      }
+      return value;
+    }
+
     /** How many values this process' memory holds, at least 1; by default 10,000. */
     public Builder<K, V> maximumSize(long maximumSize) {
       if (maximumSize < 1) {
         throw new IllegalArgumentException("maximumSize must be at least 1, not " + maximumSize);
       }
+      if (weigher != null) {
+        throw new IllegalStateException("maximumSize(...) contradicts maximumWeight(...)");
+      }
       this.maximumSize = maximumSize;
+      this.sizeIsSet = true;
       return settingL1("maximumSize");
+    }
+
+    /**
+     * How much this process' memory holds, for values of very different size: at least 1.
+     *
+     * @param weigher the weight of a key and its value, not negative; the absence of a value weighs
+     *     1
+     */
+    public Builder<K, V> maximumWeight(
+        long maximumWeight, ToIntBiFunction<? super K, ? super V> weigher) {
+      if (maximumWeight < 1) {
+        throw new IllegalArgumentException(
+            "maximumWeight must be at least 1, not " + maximumWeight);
+      }
+      if (sizeIsSet) {
+        throw new IllegalStateException("maximumWeight(...) contradicts maximumSize(...)");
+      }
+      this.maximumSize = maximumWeight;
+      this.weigher = Objects.requireNonNull(weigher, "weigher");
+      return settingL1("maximumWeight");
     }
 
     /** Keeps nothing in this process' memory: each read asks Redis. */
@@ -854,6 +693,10 @@ public final class TieredCache<K, V> {
     public Builder<K, V> writeThrough() {
       if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
         throw new IllegalStateException("writeThrough() contradicts unfenced()");
+      }
+      if (tagOf != null) {
+        throw new IllegalStateException(
+            "writeThrough() contradicts tag(...): only a value of one row can be put");
       }
       this.writeThrough = true;
       return this;
@@ -944,6 +787,12 @@ public final class TieredCache<K, V> {
       return this;
     }
 
+    /** For tests. */
+    Builder<K, V> random(Supplier<? extends RandomGenerator> random) {
+      this.random = random;
+      return this;
+    }
+
     /**
      * The cache.
      *
@@ -968,11 +817,59 @@ public final class TieredCache<K, V> {
         throw new IllegalStateException(
             "redis(...) needs horizons(...), such as database::horizon, or unfenced()");
       }
+      if (refreshAhead.compareTo(timeToLive) >= 0) {
+        throw new IllegalStateException(
+            "refreshAhead("
+                + refreshAhead
+                + ") must be shorter than timeToLive("
+                + timeToLive
+                + ")");
+      }
+      if (redis == null && !refreshAhead.isZero()) {
+        throw new IllegalStateException("refreshAhead(...) needs redis(...)");
+      }
+      Duration bound = redis == null ? l1TimeToLive : l1StalenessBound;
+      if (staleWhileRevalidate.compareTo(bound) > 0) {
+        throw new IllegalStateException(
+            "staleWhileRevalidate("
+                + staleWhileRevalidate
+                + ") must not be longer than "
+                + (redis == null ? "l1TimeToLive(" : "l1StalenessBound(")
+                + bound
+                + ")");
+      }
       TieredCache<K, V> cache = new TieredCache<>(this);
       if (redis != null) {
         redis.register(name, cache.local);
       }
       return cache;
+    }
+
+    private KeyForm<K> keyForm() {
+      KeyForm<K> form = keyText == null ? new KeyForm.Known<>() : new KeyForm.Written<>(keyText);
+      return tagOf == null ? form : new KeyForm.Tagged<>(form, tagOf);
+    }
+
+    private LocalTier.Capacity<K, V> capacity() {
+      return new LocalTier.Capacity<>(maximumSize, weigher);
+    }
+
+    private ReadPath.Settings<K, V> settings() {
+      return new ReadPath.Settings<>(
+          loader,
+          primaryLoader,
+          bulkLoader,
+          shardOf,
+          new Lifetime(timeToLive, negativeTimeToLive, jitter),
+          l1TimeToLive,
+          redis == null ? null : l1StalenessBound,
+          refreshAhead,
+          staleWhileRevalidate,
+          withoutRedis,
+          horizons,
+          sessionSaw,
+          random,
+          background);
     }
 
     private Builder<K, V> settingL1(String setting) {

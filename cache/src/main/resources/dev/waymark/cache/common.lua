@@ -154,3 +154,51 @@ local function tell(state, stream, epoch, channel, about, hashes)
   redis.call('PUBLISH', channel, about .. ' ' .. epoch .. ' ' .. seq .. ' ' .. hashes)
   return seq
 end
+
+-- What all values of a tag have in common at this moment; '-' for a key without a tag. It is lost when
+-- something that carries the tag changes, or when Redis evicts it: then whatever carries the old one is gone.
+local function generation(tag, fresh, millis)
+  if not tag then
+    return '-'
+  end
+  local known = redis.pcall('GET', tag)
+  if type(known) == 'string' then
+    return known
+  end
+  redis.call('SET', tag, fresh, 'PX', millis)
+  return fresh
+end
+
+-- One key: its value, or the right to fill it. See read.lua for what is returned.
+local function look(value, lease, tag, state, epoch, token, millis, asking, cell, fresh)
+  local born = generation(tag, fresh, 2 * millis)
+  if asking == 'read' then
+    -- pcall: a key of another type, written by somebody else, is a miss and not an error.
+    local stored = redis.pcall('GET', value)
+    if type(stored) == 'string' then
+      local hit = true
+      -- guard: epoch
+      hit = string.sub(stored, 1, #epoch + 1) == epoch .. ' '
+      -- end
+      local current = true
+      -- guard: tag
+      current = not tag or string.match(stored, '^%S+ %S+ %S+ (%S+)\n') == born
+      -- end
+      if hit and current then
+        return {1, stored, redis.call('PTTL', value)}
+      end
+    end
+  end
+
+  if tag and redis.call('PTTL', tag) < millis then
+    -- It must not run out during the load.
+    redis.call('PEXPIRE', tag, 2 * millis)
+  end
+  -- The lease remembers who was in doubt when it was given: another fill may prove them over for the cell, but
+  -- the load of this lease may have begun before.
+  local doubt = redis.call('HGET', state, 'x' .. cell) or ''
+  if redis.call('SET', lease, epoch .. ' ' .. token .. ' ' .. born .. ' ' .. doubt, 'NX', 'PX', millis) then
+    return {doubt == '' and 2 or 4}
+  end
+  return {doubt == '' and 3 or 5}
+end

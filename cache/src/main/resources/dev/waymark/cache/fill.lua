@@ -1,6 +1,6 @@
 -- Stores what the holder of a lease has loaded, if it is proven to show every writer that was announced.
 --
--- KEYS  value, lease, state, stream
+-- KEYS  value, lease, state, stream, and the tag if there is one
 -- ARGV  lease token, value, how long the value lasts in ms, cell, an epoch for a bucket that has none;
 --       'primary', 'replica', or 'unfenced' where only the lease counts;
 --       shard; snapshot ('' if none); position as 'system timeline lsn' ('' if unknown)
@@ -14,7 +14,7 @@ local lease = redis.pcall('GET', KEYS[2])
 if type(lease) ~= 'string' then
   lease = ''
 end
-local leaseEpoch, token, copy = string.match(lease, '^(%S+) (%S+) (.*)$')
+local leaseEpoch, token, born, copy = string.match(lease, '^(%S+) (%S+) (%S+) (.*)$')
 -- guard: lease-token
 if token ~= ARGV[1] then
   return {2}
@@ -25,6 +25,13 @@ if leaseEpoch ~= epoch then
   return {2}
 end
 -- end
+
+-- Something that carries the tag has changed since the lease was given. The value would carry the old
+-- generation and not be read; it need not be stored.
+if KEYS[5] and redis.pcall('GET', KEYS[5]) ~= born then
+  redis.call('DEL', KEYS[2])
+  return {2}
+end
 
 local heard = hear(KEYS[3], epoch, shard, position, ARGV[5])
 if heard == nil then
@@ -99,5 +106,9 @@ else
   redis.call('DEL', KEYS[2])
 end
 
-redis.call('SET', KEYS[1], epoch .. ' ' .. shard .. ' ' .. label .. '\n' .. ARGV[2], 'PX', ARGV[3])
+if KEYS[5] and redis.call('PTTL', KEYS[5]) < tonumber(ARGV[3]) then
+  redis.call('PEXPIRE', KEYS[5], ARGV[3])
+end
+redis.call('SET', KEYS[1], epoch .. ' ' .. shard .. ' ' .. label .. ' ' .. (born or '-') .. '\n' .. ARGV[2],
+    'PX', ARGV[3])
 return {1}

@@ -1,33 +1,12 @@
 -- One read of one key: its value, or the right to fill it. One round trip either way.
 --
--- KEYS  value, lease, state, stream
+-- KEYS  value, lease, state, stream, and the tag if there is one
 -- ARGV  lease token; how long the lease lasts, in ms; 'read', or 'refresh' to pass over the value; cell;
---       an epoch for a bucket that has none
+--       an epoch for a bucket that has none, or a generation for a tag
 -- Returns {1, epoch, shard, label and value, remaining ms}  a hit
 --         {2}  a lease: the caller may fill
 --         {3}  another reader holds the lease
 --         {4}  a lease, and a writer is in doubt: only the primary can prove what it shows
 --         {5}  another reader holds the lease, and a writer is in doubt: not worth waiting for
 local epoch = open(KEYS[3], KEYS[4], ARGV[5])
-
-if ARGV[3] == 'read' then
-  -- pcall: a key of another type, written by somebody else, is a miss and not an error.
-  local stored = redis.pcall('GET', KEYS[1])
-  if type(stored) == 'string' then
-    local hit = true
-    -- guard: epoch
-    hit = string.sub(stored, 1, #epoch + 1) == epoch .. ' '
-    -- end
-    if hit then
-      return {1, stored, redis.call('PTTL', KEYS[1])}
-    end
-  end
-end
-
--- The lease remembers who was in doubt when it was given: another fill may prove them over for the cell, but
--- the load of this lease may have begun before.
-local doubt = redis.call('HGET', KEYS[3], 'x' .. ARGV[4]) or ''
-if redis.call('SET', KEYS[2], epoch .. ' ' .. ARGV[1] .. ' ' .. doubt, 'NX', 'PX', ARGV[2]) then
-  return {doubt == '' and 2 or 4}
-end
-return {doubt == '' and 3 or 5}
+return look(KEYS[1], KEYS[2], KEYS[5], KEYS[3], epoch, ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5])

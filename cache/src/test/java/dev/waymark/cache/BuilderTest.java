@@ -57,6 +57,50 @@ class BuilderTest {
   }
 
   @Test
+  void contradictionsOfWhatIsKeptAndRefreshedAreRefused() {
+    refused(
+        () -> builder().maximumSize(5).maximumWeight(5, (key, value) -> 1),
+        "maximumWeight(...) contradicts maximumSize(...)");
+    refused(
+        () -> builder().maximumWeight(5, (key, value) -> 1).maximumSize(5),
+        "maximumSize(...) contradicts maximumWeight(...)");
+    refused(
+        () -> builder().withoutL1().maximumWeight(5, (key, value) -> 1),
+        "maximumWeight(...) contradicts withoutL1()");
+    refused(
+        () -> builder().tag(key -> "all").writeThrough(),
+        "writeThrough() contradicts tag(...): only a value of one row can be put");
+    refused(
+        () -> builder().writeThrough().tag(key -> "all"),
+        "tag(...) contradicts writeThrough(): only a value of one row can be put");
+    refused(
+        () -> builder().withoutL1().staleWhileRevalidate(Duration.ofMillis(5), Runnable::run),
+        "staleWhileRevalidate(...) contradicts withoutL1()");
+    refused(
+        () -> builder().refreshAhead(Duration.ofSeconds(5), Runnable::run).build(),
+        "refreshAhead(...) needs redis(...)");
+    refused(
+        () ->
+            builder()
+                .timeToLive(Duration.ofSeconds(5))
+                .refreshAhead(Duration.ofSeconds(5), Runnable::run)
+                .build(),
+        "refreshAhead(PT5S) must be shorter than timeToLive(PT5S)");
+    refused(
+        () ->
+            builder()
+                .redis(tier())
+                .codec(new FakeProcesses.Text())
+                .horizons(database::horizon)
+                .staleWhileRevalidate(Duration.ofSeconds(2), Runnable::run)
+                .build(),
+        "staleWhileRevalidate(PT2S) must not be longer than l1StalenessBound(PT1S)");
+    refused(
+        () -> builder().staleWhileRevalidate(Duration.ofSeconds(11), Runnable::run).build(),
+        "staleWhileRevalidate(PT11S) must not be longer than l1TimeToLive(PT10S)");
+  }
+
+  @Test
   void badValuesAreRefusedWithTheValue() {
     refused(
         () -> builder().timeToLive(Duration.ZERO), "timeToLive must be at least 1 ms, not PT0S");
@@ -69,6 +113,22 @@ class BuilderTest {
     refused(
         () -> builder().l1StalenessBound(Duration.ofMillis(199)),
         "l1StalenessBound must be at least 200 ms, not PT0.199S");
+    refused(() -> builder().jitter(1), "jitter must be at least 0 and below 1, not 1.0");
+    refused(() -> builder().maximumLoads(0), "maximumLoads must be at least 1, not 0");
+    refused(
+        () -> builder().longestLoadWait(Duration.ofMillis(-5)),
+        "longestLoadWait must not be negative, as is PT-0.005S");
+    refused(() -> builder().maximumValueBytes(0), "maximumValueBytes must be at least 1, not 0");
+    refused(() -> builder().compressFrom(0), "compressFrom must be at least 1, not 0");
+    refused(
+        () -> builder().refreshAhead(Duration.ofMillis(-1), Runnable::run),
+        "refreshAhead must not be negative, as is PT-0.001S");
+    refused(
+        () -> builder().failureTimeToLive(Duration.ofMillis(-1)),
+        "failureTimeToLive must not be negative, as is PT-0.001S");
+    refused(
+        () -> builder().maximumWeight(0, (key, value) -> 1),
+        "maximumWeight must be at least 1, not 0");
     refused(() -> builder().maximumSize(0), "maximumSize must be at least 1, not 0");
     refused(
         () -> TieredCache.builder("two words", database),

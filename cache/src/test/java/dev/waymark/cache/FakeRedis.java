@@ -44,6 +44,7 @@ final class FakeRedis {
     final Map<String, LogPosition> lowest = new HashMap<>();
     final Map<String, LogPosition> timelines = new HashMap<>();
     final Map<String, Stored> values = new HashMap<>();
+    final Map<String, String> tags = new HashMap<>();
     final Map<String, Lease> leases = new HashMap<>();
     final Map<String, Intention> intents = new HashMap<>();
 
@@ -61,9 +62,10 @@ final class FakeRedis {
     }
   }
 
-  private record Stored(String epoch, byte[] value, long until) {}
+  private record Stored(String epoch, String generation, byte[] value, long until) {}
 
-  private record Lease(String epoch, String token, Set<SharedTier.Writer> copy, long until) {}
+  private record Lease(
+      String epoch, String token, String generation, Set<SharedTier.Writer> copy, long until) {}
 
   private record Intention(String token, long until) {}
 
@@ -86,6 +88,7 @@ final class FakeRedis {
         key.text(),
         new Stored(
             bucket.epoch,
+            "-",
             change.apply(stored == null ? new byte[0] : stored.value),
             time.millis() + 60_000));
   }
@@ -195,10 +198,49 @@ final class FakeRedis {
     @Override
     public Lookup read(CacheKey key, String leaseToken, Asking asking) {
       call();
+      return look(key, leaseToken, asking);
+    }
+
+    @Override
+    public List<Lookup> readAll(List<CacheKey> keys, String leaseToken, Asking asking) {
+      call();
+      return keys.stream().map(key -> look(key, leaseToken, asking)).toList();
+    }
+
+    @Override
+    public Glimpse peek(CacheKey key) {
+      call();
       synchronized (FakeRedis.this) {
         Bucket bucket = bucket(key);
         Stored stored = bucket.values.get(key.text());
-        if (asking == Asking.READ && stored != null && stored.epoch.equals(bucket.epoch)) {
+        Lease lease = bucket.leases.get(key.text());
+        boolean served =
+            stored != null
+                && stored.epoch.equals(bucket.epoch)
+                && (key.tag() == null || stored.generation.equals(bucket.tags.get(key.tag())));
+        return new Glimpse(
+            Memory.WHOLE,
+            new Place(key.bucket(), bucket.epoch, bucket.seq),
+            served ? stored.value.clone() : null,
+            served ? Duration.ofMillis(stored.until - time.millis()) : Duration.ZERO,
+            "",
+            lease == null ? Duration.ZERO : Duration.ofMillis(lease.until - time.millis()),
+            bucket.doubt(key).stream()
+                .map(writer -> writer.shard() + "/" + Long.toUnsignedString(writer.transactionId()))
+                .toList());
+      }
+    }
+
+    private Lookup look(CacheKey key, String leaseToken, Asking asking) {
+      synchronized (FakeRedis.this) {
+        Bucket bucket = bucket(key);
+        String generation =
+            key.tag() == null ? "-" : bucket.tags.computeIfAbsent(key.tag(), same -> fresh());
+        Stored stored = bucket.values.get(key.text());
+        if (asking == Asking.READ
+            && stored != null
+            && stored.epoch.equals(bucket.epoch)
+            && (key.tag() == null || stored.generation.equals(generation))) {
           return new Lookup.Hit(
               stored.value.clone(), Duration.ofMillis(stored.until - time.millis()));
         }
@@ -209,7 +251,8 @@ final class FakeRedis {
         }
         bucket.leases.put(
             key.text(),
-            new Lease(bucket.epoch, leaseToken, doubt, time.millis() + LEASE.toMillis()));
+            new Lease(
+                bucket.epoch, leaseToken, generation, doubt, time.millis() + LEASE.toMillis()));
         return new Lookup.Leased(told);
       }
     }
@@ -218,10 +261,30 @@ final class FakeRedis {
     public Fill fill(
         CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
       call();
+      return store(key, leaseToken, value, timeToLive, label);
+    }
+
+    @Override
+    public List<Fill> fillAll(List<Filling> fillings) {
+      call();
+      return fillings.stream()
+          .map(
+              each ->
+                  store(
+                      each.key(), each.leaseToken(), each.value(), each.timeToLive(), each.label()))
+          .toList();
+    }
+
+    private Fill store(
+        CacheKey key, String leaseToken, byte[] value, Duration timeToLive, ReadLabel label) {
       synchronized (FakeRedis.this) {
         Bucket bucket = bucket(key);
         Lease lease = bucket.leases.get(key.text());
         if (lease == null || !lease.token.equals(leaseToken) || !lease.epoch.equals(bucket.epoch)) {
+          return new Fill.Refused(Refusal.LEASE_LOST);
+        }
+        if (key.tag() != null && !lease.generation.equals(bucket.tags.get(key.tag()))) {
+          bucket.leases.remove(key.text());
           return new Fill.Refused(Refusal.LEASE_LOST);
         }
         LogPosition position =
@@ -325,7 +388,11 @@ final class FakeRedis {
     private void store(Bucket bucket, CacheKey key, byte[] value, Duration timeToLive) {
       bucket.values.put(
           key.text(),
-          new Stored(bucket.epoch, value.clone(), time.millis() + timeToLive.toMillis()));
+          new Stored(
+              bucket.epoch,
+              key.tag() == null ? "-" : bucket.tags.get(key.tag()),
+              value.clone(),
+              time.millis() + timeToLive.toMillis()));
     }
 
     @Override
@@ -363,6 +430,7 @@ final class FakeRedis {
         place = tell(bucket, group.get(0).bucket(), hashes);
         for (CacheKey key : group) {
           bucket.values.remove(key.text());
+          bucket.tags.remove(key.text());
           bucket.leases.remove(key.text());
           bucket.intents.remove(key.text());
           String token = place.epoch() + ":" + place.seq();

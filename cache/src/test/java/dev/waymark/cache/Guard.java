@@ -14,7 +14,8 @@ enum Guard {
   HORIZON,
   RECOVERY_TOKEN,
   INTENT,
-  TIMELINE;
+  TIMELINE,
+  TAG;
 
   /** The scripts without this guard. */
   Scripts cutOut() {

@@ -45,6 +45,9 @@ class GuardsIT {
 
   private final CacheKey key = new CacheKey("users", "7", 0x1234_5678);
   private final CacheKey neighbour = new CacheKey("users", "8", 0x7734_5678);
+  private final CacheKey tag = new CacheKey("users", "t7", key.hash());
+  private final CacheKey page = new CacheKey("users", "k7/1", key.hash(), "t7");
+  private CacheKey looked = key;
   private SharedTier redis;
 
   @BeforeAll
@@ -86,6 +89,7 @@ class GuardsIT {
       case RECOVERY_TOKEN -> horizonOfALossBeforeTheLast();
       case INTENT -> announcementThatIsCarriedOutASecondTimeMuchLater();
       case TIMELINE -> readerOfAPrimaryThatHasBeenReplaced();
+      case TAG -> pageWhoseRowsChange();
     }
   }
 
@@ -105,8 +109,17 @@ class GuardsIT {
     redis.recover("users", key.bucket(), epoch(), "s", line(100, upTo(100)));
   }
 
+  /** Whoever writes a row of the page knows its tag and not the page. */
+  private void pageWhoseRowsChange() {
+    looked = page;
+    redis.read(page, "slow", Asking.READ);
+    assertThat(redis.fill(page, "slow", OLD, LONG, new ReadLabel.Primary("s", upTo(140), EARLY)))
+        .isEqualTo(new Fill.Stored());
+    redis.announce(List.of(tag), new Change.Open(writer(150)));
+  }
+
   private boolean isOldValueServed() {
-    return redis.read(key, "looks", Asking.READ) instanceof Lookup.Hit hit
+    return redis.read(looked, "looks", Asking.READ) instanceof Lookup.Hit hit
         && Arrays.equals(hit.value(), OLD);
   }
 
@@ -280,6 +293,7 @@ class GuardsIT {
               "old",
               null,
               l1.stamp(key.hash()),
+              time.nanos(),
               time.nanos() + Duration.ofDays(1).toNanos(),
               null,
               null));

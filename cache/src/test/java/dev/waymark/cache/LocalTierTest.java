@@ -46,6 +46,7 @@ class LocalTierTest {
             "value",
             position,
             stamp,
+            time.nanos(),
             time.nanos() + Duration.ofSeconds(10).toNanos(),
             null,
             shown));
@@ -73,7 +74,9 @@ class LocalTierTest {
   @Test
   void entryWhoseTimeIsOverIsNotKept() {
     tier.put(
-        "key", new LocalTier.Entry<>("value", null, tier.stamp(HASH), time.nanos(), null, NOBODY));
+        "key",
+        new LocalTier.Entry<>(
+            "value", null, tier.stamp(HASH), time.nanos(), time.nanos(), null, NOBODY));
     assertThat(serves()).isFalse();
   }
 
@@ -256,7 +259,13 @@ class LocalTierTest {
     alone.put(
         "key",
         new LocalTier.Entry<>(
-            "value", Rows.at(100), alone.stamp(HASH), time.nanos() + 1_000, null, alone.seen()));
+            "value",
+            Rows.at(100),
+            alone.stamp(HASH),
+            time.nanos(),
+            time.nanos() + 1_000,
+            null,
+            alone.seen()));
     assertThat(alone.get("key", HASH, NOBODY)).isNotNull();
     assertThat(alone.get("key", HASH, session)).isNotNull();
     // Its position covers this as well, but the commit may have become visible after the load.
@@ -268,7 +277,8 @@ class LocalTierTest {
     LocalTier<String, String> none = LocalTier.none(time);
     none.put(
         "key",
-        new LocalTier.Entry<>("value", null, none.stamp(HASH), time.nanos() + 1_000, null, NOBODY));
+        new LocalTier.Entry<>(
+            "value", null, none.stamp(HASH), time.nanos(), time.nanos() + 1_000, null, NOBODY));
     assertThat(none.get("key", HASH, NOBODY)).isNull();
     int before = none.stamp(HASH);
     assertThat(none.invalidate("key", HASH)).isEqualTo(before + 1).isEqualTo(none.stamp(HASH));

@@ -238,7 +238,7 @@ class RedisOutageIT {
       TieredCache<Long, String> cutOff = cache(tier);
       TieredCache<Long, String> connected = cache(connected(settings()));
       cutOff.get(7L);
-      assertThat(cutOff.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L1);
+      await().until(() -> cutOff.lookup(7L).tier() == CacheAnswer.Tier.L1);
       wire.refuse();
       wire.cut();
       change(connected, "new", 200);
@@ -258,6 +258,23 @@ class RedisOutageIT {
     cache.flushL1();
     assertThat(cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L2);
     assertThat(log.warnings()).isEmpty();
+  }
+
+  @Test
+  void evictionThatMayDropWhatIsKnownOfWritersIsWarnedOf() {
+    int port = cluster.redis().port();
+    RedisCommands.send("127.0.0.1", port, "CONFIG SET maxmemory-policy allkeys-lru");
+    try {
+      RedisTier tier = connect(settings());
+      await().atMost(BACK).until(tier::isAvailable);
+      assertThat(log.warnings())
+          .singleElement()
+          .asString()
+          .startsWith("Redis at redis://127.0.0.1:" + port + " evicts by allkeys-lru: it may drop")
+          .endsWith("Set maxmemory-policy to noeviction or one of volatile-*");
+    } finally {
+      RedisCommands.send("127.0.0.1", port, "CONFIG SET maxmemory-policy noeviction");
+    }
   }
 
   @Test

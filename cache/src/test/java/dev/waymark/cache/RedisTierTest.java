@@ -214,6 +214,7 @@ class RedisTierTest {
             "value",
             null,
             l1.stamp(key.hash()),
+            time.nanos(),
             time.nanos() + Duration.ofMinutes(1).toNanos(),
             null,
             null));

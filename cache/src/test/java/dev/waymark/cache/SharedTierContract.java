@@ -737,4 +737,132 @@ abstract class SharedTierContract {
       losses++;
     }
   }
+
+  // ---- many at once ----------------------------------------------------------------------------
+
+  private final List<CacheKey> many =
+      IntStream.range(0, 40)
+          .mapToObj(i -> new CacheKey("users", "many " + i, key.hash() + (i << 8)))
+          .toList();
+
+  @Test
+  void manyAreReadAndFilledInOrder() {
+    List<Lookup> leased = one.readAll(many, "t1", Asking.READ);
+    assertThat(leased).hasSize(40).containsOnly(new Lookup.Leased(Doubt.NONE));
+    List<Fill> filled =
+        one.fillAll(
+            IntStream.range(0, 39)
+                .mapToObj(
+                    i ->
+                        new SharedTier.Filling(
+                            many.get(i),
+                            i == 7 ? "other" : "t1",
+                            new byte[] {(byte) i},
+                            LONG,
+                            primary(upTo(200))))
+                .toList());
+    assertThat(filled).hasSize(39);
+    assertThat(filled.get(7)).isEqualTo(new Fill.Refused(Refusal.LEASE_LOST));
+    List<Lookup> found = two.readAll(many, "t2", Asking.READ);
+    for (int i = 0; i < 39; i++) {
+      if (i == 7) {
+        assertThat(found.get(i)).isEqualTo(new Lookup.Awaited(Doubt.NONE));
+      } else {
+        assertThat(((Lookup.Hit) found.get(i)).value()).containsExactly(i);
+      }
+    }
+    assertThat(found.get(39)).isEqualTo(new Lookup.Awaited(Doubt.NONE));
+    assertThat(two.readAll(List.of(many.get(3)), "t3", Asking.REFRESH))
+        .containsExactly(new Lookup.Leased(Doubt.NONE));
+    assertThat(two.readAll(List.of(), "t4", Asking.READ)).isEmpty();
+    assertThat(two.fillAll(List.of())).isEmpty();
+  }
+
+  // ---- tags ------------------------------------------------------------------------------------
+
+  private final CacheKey tag = new CacheKey("users", "t7", key.hash());
+  private final CacheKey first = new CacheKey("users", "k7/first", key.hash(), "t7");
+  private final CacheKey second = new CacheKey("users", "k7/second", key.hash(), "t7");
+  private final CacheKey elsewhere = new CacheKey("users", "k8", key.hash(), "t8");
+
+  private void fillTagged(CacheKey each) {
+    assertThat(one.read(each, "t", Asking.READ)).isInstanceOf(Lookup.Leased.class);
+    assertThat(one.fill(each, "t", OLD, LONG, primary(upTo(200)))).isEqualTo(new Fill.Stored());
+    assertThat(two.read(each, "u", Asking.READ)).isInstanceOf(Lookup.Hit.class);
+  }
+
+  @Test
+  void announcedTagDropsAllThatCarryItAndNothingElse() {
+    fillTagged(first);
+    fillTagged(second);
+    fillTagged(elsewhere);
+    two.announce(List.of(tag), new Change.Open(writer(150)));
+    assertThat(one.readAll(List.of(first, second), "v", Asking.READ))
+        .containsOnly(new Lookup.Leased(Doubt.IN_DOUBT));
+    assertThat(one.read(elsewhere, "v", Asking.READ)).isInstanceOf(Lookup.Hit.class);
+  }
+
+  @Test
+  void tagAnnouncedDuringALoadRefusesItsFill() {
+    one.read(first, "t", Asking.READ);
+    two.announce(List.of(tag), new Change.Open(writer(150)));
+    // Not even with a label that shows the writer: who knows what else came in between.
+    assertThat(one.fill(first, "t", OLD, LONG, primary(upTo(200))))
+        .isEqualTo(new Fill.Refused(Refusal.LEASE_LOST));
+    assertThat(one.read(first, "v", Asking.READ)).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
+    assertThat(one.fill(first, "v", OLD, LONG, primary(upTo(200, 150))))
+        .isEqualTo(new Fill.Refused(Refusal.IN_DOUBT));
+    one.read(first, "w", Asking.READ);
+    assertThat(one.fill(first, "w", NEW, LONG, primary(upTo(200)))).isEqualTo(new Fill.Stored());
+  }
+
+  @Test
+  void tagAnnouncedTwiceDuringALoadRefusesItsFillToo() {
+    one.read(first, "t", Asking.READ);
+    two.announce(List.of(tag), new Change.Open(writer(150)));
+    // A reader of another key gives the tag a new generation.
+    two.read(second, "u", Asking.READ);
+    assertThat(one.fill(first, "t", OLD, LONG, primary(upTo(200))))
+        .isEqualTo(new Fill.Refused(Refusal.LEASE_LOST));
+  }
+
+  @Test
+  void oneKeyOfATagCanBeAnnouncedByItself() {
+    fillTagged(first);
+    fillTagged(second);
+    two.announce(List.of(first), new Change.Open(writer(150)));
+    assertThat(one.read(first, "v", Asking.READ)).isInstanceOf(Lookup.Leased.class);
+    assertThat(one.read(second, "v", Asking.READ)).isInstanceOf(Lookup.Hit.class);
+  }
+
+  // ---- looking -------------------------------------------------------------------------------
+
+  @Test
+  void glimpseTellsOfValueLeaseAndDoubtAndChangesNothing() {
+    SharedTier.Glimpse nothing = one.peek(key);
+    assertThat(nothing.value()).isNull();
+    assertThat(nothing.leased()).isZero();
+    assertThat(nothing.doubt()).isEmpty();
+    assertThat(one.read(key, "t", Asking.READ)).isEqualTo(new Lookup.Leased(Doubt.NONE));
+
+    SharedTier.Glimpse leased = two.peek(key);
+    assertThat(leased.leased()).isBetween(Duration.ofMillis(1), SharedTier.LEASE);
+    assertThat(one.fill(key, "t", OLD, LONG, primary(upTo(200)))).isEqualTo(new Fill.Stored());
+
+    SharedTier.Glimpse filled = two.peek(key);
+    assertThat(filled.memory()).isEqualTo(SharedTier.Memory.WHOLE);
+    assertThat(filled.value()).isEqualTo(OLD);
+    assertThat(filled.remaining()).isBetween(Duration.ofMillis(1), LONG);
+    assertThat(filled.leased()).isZero();
+
+    two.announce(List.of(key), new Change.Open(writer(150)));
+    SharedTier.Glimpse doubtful = one.peek(key);
+    assertThat(doubtful.value()).isNull();
+    assertThat(doubtful.doubt()).hasSize(1).first().asString().endsWith("/" + idOf(150));
+    assertThat(doubtful.place().seq()).isGreaterThan(filled.place().seq());
+  }
+
+  private static String idOf(int writer) {
+    return Long.toUnsignedString(BASE + writer);
+  }
 }

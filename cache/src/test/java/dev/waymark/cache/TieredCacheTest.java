@@ -70,6 +70,7 @@ class TieredCacheTest {
               .codec(new Text())
               .horizons(database::horizon)
               .sessionToken(session::get)
+              .jitter(0)
               .time(time);
       cache = (writeThrough ? builder.writeThrough() : builder).build();
     }
@@ -96,7 +97,7 @@ class TieredCacheTest {
   }
 
   private TieredCache.Builder<Long, String> localOnly() {
-    return TieredCache.builder("users", database).sessionToken(session::get).time(time);
+    return TieredCache.builder("users", database).sessionToken(session::get).jitter(0).time(time);
   }
 
   private static CacheAnswer.Tier tier(TieredCache<Long, String> cache) {
@@ -121,7 +122,8 @@ class TieredCacheTest {
     assertThat(elsewhere)
         .isEqualTo(new CacheAnswer<>("old", CacheAnswer.Tier.L2, Rows.at(100), null));
     assertThat(database.loads).hasValue(1);
-    assertThat(one.cache.statistics()).isEqualTo(new CacheStatistics(1, 0, 1, 1, 0, 0, 0));
+    assertThat(one.cache.statistics())
+        .isEqualTo(new CacheStatistics(1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0));
   }
 
   @Test
@@ -891,7 +893,7 @@ class TieredCacheTest {
             two.client.fill(
                 SEVEN,
                 lease,
-                new ValueFormat<>(new Text()).encode("theirs", Rows.at(100)),
+                new ValueFormat<>(new Text()).encode("theirs", Rows.at(100)).bytes(),
                 Duration.ofMinutes(1),
                 new ReadLabel.Unfenced("shard-1"));
     assertThat(one.cache.lookup(7L))

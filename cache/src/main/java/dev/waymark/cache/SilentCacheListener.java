@@ -1,0 +1,6 @@
+package dev.waymark.cache;
+
+/** The listener that does nothing. */
+enum SilentCacheListener implements CacheListener {
+  INSTANCE
+}
