@@ -85,13 +85,31 @@ public final class RedisServer {
    * @throws IllegalStateException if it does not answer within 10 s
    */
   public synchronized void flush() {
+    command("FLUSHALL");
+  }
+
+  /**
+   * Ends every connection that listens to a channel ({@code CLIENT KILL TYPE pubsub}); other
+   * connections go on.
+   *
+   * @throws IllegalStateException if it does not answer within 10 s
+   */
+  public synchronized void killSubscribers() {
+    command("CLIENT KILL TYPE pubsub");
+  }
+
+  private void command(String command) {
     try {
-      RedisCommand.send(control.address(), Duration.ofSeconds(10), "FLUSHALL");
+      RedisCommand.send(control.address(), Duration.ofSeconds(10), command);
     } catch (IOException e) {
       throw new IllegalStateException(
-          "Redis on %s was not emptied within 10 s (running=%s, frozen=%s): %s"
+          "Redis on %s did not do %s within 10 s (running=%s, frozen=%s): %s"
               .formatted(
-                  control.address(), control.isRunning(), control.isFrozen(), e.getMessage()),
+                  control.address(),
+                  command,
+                  control.isRunning(),
+                  control.isFrozen(),
+                  e.getMessage()),
           e);
     }
   }
