@@ -200,6 +200,8 @@ final class Worker {
       case BOUNDED_READ -> Consistency.boundedStaleness(BOUND);
       case EVENTUAL_READ -> Consistency.eventual();
       case SESSION_READ, WRITE -> Consistency.session();
+      case L1_READ, L2_READ, LOADED_READ, LOADED_FRESH_READ, REST_READ ->
+          throw new IllegalArgumentException("There is no cache here to ask for " + kind);
     };
   }
 
