@@ -84,7 +84,7 @@ final class CacheHistory {
     String tiers() {
       Map<Kind, Integer> kinds = new EnumMap<>(Kind.class);
       history.forEach(call -> kinds.merge(call.kind(), 1, Integer::sum));
-      return "calls: " + kinds;
+      return plan.kind().name().toLowerCase(Locale.ROOT) + ": " + kinds;
     }
 
     String line() {
@@ -162,6 +162,10 @@ final class CacheHistory {
       } else if (line.equals("rested")) {
         rested = true;
       }
+      notifyAll();
+    }
+
+    synchronized void wake() {
       notifyAll();
     }
 
@@ -282,7 +286,8 @@ final class CacheHistory {
       int faults = injectFaults(scene);
       places.forEach(place -> place.process().send("rest"));
       for (Place place : places) {
-        if (!place.await(place::hasRested, Duration.ofMinutes(2))) {
+        if (!place.await(() -> place.hasRested() || broken != null, Duration.ofMinutes(2))
+            || broken != null) {
           throw new IllegalStateException(place.process() + " has not come to rest");
         }
       }
@@ -337,6 +342,7 @@ final class CacheHistory {
         if (!place.wasKilled() && !place.hasRested()) {
           broken = "worker " + place.number + ": " + ended.getMessage();
           progress.accept(broken);
+          place.wake();
         }
         return;
       }

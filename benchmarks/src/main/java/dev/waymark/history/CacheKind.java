@@ -16,6 +16,18 @@ enum CacheKind {
     CachedRegisters open(Setting setting) {
       return TieredRegisters.open(setting);
     }
+  },
+  REDISSON {
+    @Override
+    CachedRegisters open(Setting setting) {
+      return new RedissonRegisters(setting);
+    }
+  },
+  JETCACHE {
+    @Override
+    CachedRegisters open(Setting setting) {
+      return new JetCacheRegisters(setting);
+    }
   };
 
   /**

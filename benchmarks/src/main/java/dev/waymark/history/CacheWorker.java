@@ -274,13 +274,13 @@ final class CacheWorker {
     for (int i = 0; i < CALLS_WITHOUT_BREAK; i++) {
       long key = keys[random.nextInt(keys.length)];
       int dice = random.nextInt(100);
-      if (dice < 9) {
+      if (dice < 4) {
         write(session, List.of(key), random);
-      } else if (dice < 12) {
+      } else if (dice < 5) {
         long sibling = key == firstKeyOfShard(key) ? key + 1 : firstKeyOfShard(key);
         // In the order of the keys, so that no two transactions wait for each other.
         write(session, List.of(Math.min(key, sibling), Math.max(key, sibling)), random);
-      } else if (dice < 16) {
+      } else if (dice < 7) {
         readStrongly(session, key);
       } else {
         readCached(session, key);
