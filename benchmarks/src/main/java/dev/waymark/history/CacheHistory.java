@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -123,7 +124,7 @@ final class CacheHistory {
     private boolean stopped;
     private boolean finished;
     private boolean rested;
-    private boolean killed;
+    private final Set<ForkedJvm> killed = new HashSet<>();
 
     Place(int number, TcpProxy redis) {
       this.number = number;
@@ -136,7 +137,6 @@ final class CacheHistory {
       done = 0;
       redisUp = false;
       stopped = false;
-      killed = false;
     }
 
     synchronized ForkedJvm process() {
@@ -190,12 +190,12 @@ final class CacheHistory {
     }
 
     synchronized void kill() {
-      killed = true;
+      killed.add(process());
       process().kill();
     }
 
-    synchronized boolean wasKilled() {
-      return killed;
+    synchronized boolean hasKilled(ForkedJvm one) {
+      return killed.contains(one);
     }
 
     /** Waits for a word that makes a condition true, for a time at most. */
@@ -339,7 +339,7 @@ final class CacheHistory {
       try {
         line = process.readLine(Duration.ofMinutes(3));
       } catch (IllegalStateException ended) {
-        if (!place.wasKilled() && !place.hasRested()) {
+        if (!place.hasKilled(process) && !place.hasRested()) {
           broken = "worker " + place.number + ": " + ended.getMessage();
           progress.accept(broken);
           place.wake();
