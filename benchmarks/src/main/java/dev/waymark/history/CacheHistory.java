@@ -51,6 +51,8 @@ final class CacheHistory {
     REDIS_HUNG,
     REDIS_FLUSHED,
     REDIS_FLUSHED_OFTEN,
+    REDIS_BACK_WITH_OLD_DATA,
+    STATE_EVICTED,
     REDIS_SLOW,
     REDIS_CUT_OFF_FROM_ONE,
     CONNECTIONS_TO_REDIS_CUT,
@@ -414,6 +416,18 @@ final class CacheHistory {
       case REDIS_FLUSHED_OFTEN -> {
         for (int i = 0; i < 20; i++) {
           redis.flush();
+          Thread.sleep(30);
+        }
+      }
+      case REDIS_BACK_WITH_OLD_DATA -> {
+        redis.save();
+        Thread.sleep(300);
+        redis.kill();
+        redis.start();
+      }
+      case STATE_EVICTED -> {
+        for (int i = 0; i < 10; i++) {
+          redis.evict("*:state");
           Thread.sleep(30);
         }
       }

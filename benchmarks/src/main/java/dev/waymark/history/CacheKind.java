@@ -5,7 +5,7 @@ import dev.waymark.history.CachedRegisters.Rows;
 import dev.waymark.routing.Session;
 import dev.waymark.routing.ShardedDatabase;
 import java.time.Duration;
-import java.util.function.LongPredicate;
+import java.util.function.LongToIntFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +14,7 @@ enum CacheKind {
   WAYMARK {
     @Override
     CachedRegisters open(Setting setting) {
-      return TieredRegisters.open(setting);
+      return new TieredRegisters(setting);
     }
   },
   REDISSON {
@@ -33,10 +33,10 @@ enum CacheKind {
   /**
    * What a cache is made from.
    *
-   * @param guards which of the protocol's guards are in force
+   * @param guards which of the protocol's guards are left out, see {@link CacheGuard#leftOutBy}
    * @param session the session bound to the calling thread, null for none
    * @param bound how old an answer of the process' own memory may be
-   * @param isStrict the keys that are loaded from the primary
+   * @param groups the group of a key, from 0 on; one way of caching may be used for each
    */
   record Setting(
       ShardedDatabase database,
@@ -45,7 +45,7 @@ enum CacheKind {
       Rows rows,
       Supplier<@Nullable Session> session,
       Duration bound,
-      LongPredicate isStrict,
+      LongToIntFunction groups,
       Dawdle dawdle) {}
 
   abstract CachedRegisters open(Setting setting);

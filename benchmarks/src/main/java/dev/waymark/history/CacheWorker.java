@@ -47,7 +47,9 @@ import org.jspecify.annotations.Nullable;
  * which it says with {@code at STEP} and is then killed, {@code rest}, and {@code end}.
  */
 final class CacheWorker {
-  static final int KEYS_PER_SHARD = 40;
+  static final int GROUPS = TieredRegisters.Group.values().length;
+  private static final int KEYS_PER_GROUP = 20;
+  static final int KEYS_PER_SHARD = GROUPS * KEYS_PER_GROUP;
 
   /** How old an answer of L1 may be. */
   static final Duration BOUND = Duration.ofSeconds(1);
@@ -168,7 +170,7 @@ final class CacheWorker {
                         CacheWorker::read,
                         bound::get,
                         BOUND,
-                        CacheWorker::isStrict,
+                        CacheWorker::groupOf,
                         CacheWorker::dawdle))) {
       CacheWorker worker = new CacheWorker(orders, database, cache, recording, bound);
       worker.run();
@@ -180,8 +182,8 @@ final class CacheWorker {
     }
   }
 
-  private static boolean isStrict(long key) {
-    return (key - 1) % KEYS_PER_SHARD < KEYS_PER_SHARD / 2;
+  private static int groupOf(long key) {
+    return (int) ((key - 1) % KEYS_PER_SHARD) / KEYS_PER_GROUP;
   }
 
   private void run() throws InterruptedException {
@@ -266,10 +268,11 @@ final class CacheWorker {
     // Few keys at a time, so that calls meet each other; some keys far more often than others.
     long[] keys = new long[4];
     for (int i = 0; i < keys.length; i++) {
-      int place = random.nextInt(1 + random.nextInt(KEYS_PER_SHARD));
-      // The first of each half are the popular ones.
-      int half = random.nextInt(2) * (KEYS_PER_SHARD / 2);
-      keys[i] = firstKeys[random.nextInt(firstKeys.length)] + half + place / 2;
+      int place = random.nextInt(1 + random.nextInt(KEYS_PER_GROUP));
+      keys[i] =
+          firstKeys[random.nextInt(firstKeys.length)]
+              + random.nextInt(GROUPS) * KEYS_PER_GROUP
+              + place;
     }
     for (int i = 0; i < CALLS_WITHOUT_BREAK; i++) {
       long key = keys[random.nextInt(keys.length)];

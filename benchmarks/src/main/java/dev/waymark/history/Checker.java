@@ -29,7 +29,7 @@ final class Checker {
     STRONG,
     /** A read was older than its bound. */
     BOUNDED_AGE,
-    /** An answer of a process' own cache was older than its bound. */
+    /** An answer of a cache with L1 was older than L1's bound. */
     L1_AGE,
     /** Redis, or a load, missed what was acknowledged or shown before the read began. */
     LINEARIZABLE,
@@ -172,7 +172,7 @@ final class Checker {
           register(operation.key()).acknowledged.calls.add(operation);
           register(operation.key()).committed.calls.add(operation);
         }
-      } else if (operation.result() == Result.OK && operation.kind().provesCommit()) {
+      } else if (operation.result() == Result.OK && operation.kind().isLinearizable()) {
         register(operation.key()).committed.calls.add(operation);
       }
     }
@@ -214,7 +214,7 @@ final class Checker {
         findings.add(Rule.STRONG, call + " misses version " + needed);
       }
     }
-    if (call.kind() == Kind.L1_READ) {
+    if (call.kind().isBounded()) {
       long needed = register.committedAt(call.start() - terms.bound().toNanos());
       if (call.version() < needed) {
         findings.add(Rule.L1_AGE, call + " misses version " + needed);

@@ -38,12 +38,18 @@ record Operation(
     EVENTUAL_READ,
     /** Of a cache: answered by the process' own memory. */
     L1_READ,
-    /** Of a cache: answered by Redis. */
+    /**
+     * Of a cache with L1: answered by Redis or a load, perhaps one that another caller had begun.
+     */
+    NEAR_READ,
+    /** Of a cache without L1: answered by Redis. */
     L2_READ,
-    /** Of a cache: loaded from the primary. */
+    /** Of a cache without L1: loaded from the primary. */
     LOADED_READ,
-    /** Of a cache: loaded from any node that is new enough for the session. */
-    LOADED_FRESH_READ,
+    /** Of a cache: loaded from a replica that is new enough for the session. */
+    REPLICA_READ,
+    /** Of a cache whose writers commit when Redis cannot be told: as old as the outage is long. */
+    OWED_READ,
     /** Of a cache, when nothing fails and nobody writes any more. */
     REST_READ;
 
@@ -60,17 +66,18 @@ record Operation(
       return this != BOUNDED_READ && this != EVENTUAL_READ;
     }
 
-    /** Whether it shows, at some instant between begin and end, the newest of what is committed. */
+    /**
+     * Whether it shows, at some instant between begin and end, the newest of what is committed; so
+     * it also proves that this was committed. A replica's answer does not: it may show a commit
+     * that its primary still waits with, for the replica's own word that it has it.
+     */
     boolean isLinearizable() {
       return this == STRONG_READ || this == L2_READ || this == LOADED_READ;
     }
 
-    /**
-     * Whether what it shows is committed and visible on the primary. A replica may show a commit
-     * that its primary still waits with, for the replica's own word that it has it.
-     */
-    boolean provesCommit() {
-      return isLinearizable() || this == L1_READ;
+    /** Whether it is held to the bound of L1. */
+    boolean isBounded() {
+      return this == L1_READ || this == NEAR_READ;
     }
   }
 

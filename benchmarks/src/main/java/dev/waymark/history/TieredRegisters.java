@@ -2,6 +2,8 @@ package dev.waymark.history;
 
 import dev.waymark.Consistency;
 import dev.waymark.PositionedRead;
+import dev.waymark.Role;
+import dev.waymark.Route;
 import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.WaymarkConfig;
@@ -13,56 +15,77 @@ import dev.waymark.cache.TieredCache;
 import dev.waymark.history.Operation.Kind;
 import dev.waymark.routing.Session;
 import java.sql.SQLException;
-import java.util.function.LongPredicate;
-import java.util.function.Supplier;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Registers behind Waymark's cache: those of one half of the keys are loaded from the primary, so
- * that everything but L1 is linearizable; those of the other half from replicas, and put by their
- * writers.
- */
+/** Registers behind Waymark's cache, each group of them behind one that is used in another way. */
 final class TieredRegisters implements CachedRegisters {
+  /** How a group of registers is cached. */
+  enum Group {
+    /** Without L1, loaded from the primary. */
+    PRIMARY,
+    /** Without L1, loaded from replicas where that can be proven, and put by their writers. */
+    REPLICAS,
+    /** With L1, loaded from replicas where that can be proven, and put by their writers. */
+    NEAR,
+    /** The same; writers that cannot reach Redis commit all the same. */
+    OWING
+  }
+
   private final RedisTier redis;
-  private final TieredCache<Long, Register> strict;
-  private final TieredCache<Long, Register> fresh;
-  private final LongPredicate isStrict;
+  private final CacheKind.Setting setting;
+  private final List<TieredCache<Long, Register>> caches = new ArrayList<>();
 
-  private TieredRegisters(
-      RedisTier redis,
-      TieredCache<Long, Register> strict,
-      TieredCache<Long, Register> fresh,
-      LongPredicate isStrict) {
-    this.redis = redis;
-    this.strict = strict;
-    this.fresh = fresh;
-    this.isStrict = isStrict;
+  TieredRegisters(CacheKind.Setting setting) {
+    this.setting = setting;
+    Set<CacheGuard> missing = CacheGuard.leftOutBy(setting.guards());
+    redis = CacheGuard.connect(WaymarkConfig.Redis.at(setting.redisUrl()), missing);
+    for (Group group : Group.values()) {
+      caches.add(cache(group, missing));
+    }
   }
 
-  static TieredRegisters open(CacheKind.Setting setting) {
-    RedisTier redis = RedisTier.connect(WaymarkConfig.Redis.at(setting.redisUrl()));
-    return new TieredRegisters(
-        redis,
-        cache("strict", Consistency.strong(), redis, setting).build(),
-        cache("fresh", Consistency.session(), redis, setting).writeThrough().build(),
-        setting.isStrict());
+  private TieredCache<Long, Register> cache(Group group, Set<CacheGuard> missing) {
+    Loader<Long, Register> fromPrimary = loader(Consistency.strong());
+    TieredCache.Builder<Long, Register> builder =
+        TieredCache.<Long, Register>builder(
+                group.name().toLowerCase(Locale.ROOT),
+                group == Group.PRIMARY ? fromPrimary : loader(Consistency.session()))
+            .redis(redis)
+            .codec(Codec.json(Register.class, 1))
+            .primaryLoader(fromPrimary)
+            .horizons(CacheGuard.horizons(setting.database()::horizon, missing))
+            .sessionToken(this::seen)
+            .sessionRead(
+                position -> {
+                  Session session = setting.session().get();
+                  if (session != null) {
+                    session.readUpTo(position);
+                  }
+                });
+    if (group != Group.PRIMARY) {
+      builder.writeThrough();
+    }
+    if (group != Group.OWING) {
+      builder.refuseWritesWithoutRedis();
+    }
+    if (group == Group.NEAR || group == Group.OWING) {
+      builder.l1StalenessBound(CacheGuard.proofLasts(setting.bound(), missing));
+    } else {
+      builder.withoutL1();
+    }
+    return builder.build();
   }
 
-  private static TieredCache.Builder<Long, Register> cache(
-      String name, Consistency consistency, RedisTier redis, CacheKind.Setting setting) {
-    Supplier<SessionToken> token =
-        () -> {
-          Session session = setting.session().get();
-          return session == null ? SessionToken.empty() : session.seen();
-        };
-    return TieredCache.<Long, Register>builder(name, loader(setting, consistency))
-        .redis(redis)
-        .codec(Codec.json(Register.class, 1))
-        .sessionToken(token)
-        .l1TimeToLive(setting.bound());
+  private SessionToken seen() {
+    Session session = setting.session().get();
+    return session == null ? SessionToken.empty() : session.seen();
   }
 
-  private static Loader<Long, Register> loader(CacheKind.Setting setting, Consistency consistency) {
+  private Loader<Long, Register> loader(Consistency consistency) {
     return key -> {
       PositionedRead<@Nullable Register> loaded =
           setting
@@ -76,26 +99,36 @@ final class TieredRegisters implements CachedRegisters {
 
   @Override
   public Seen read(long key) {
-    CacheAnswer<Register> answer = cacheOf(key).lookup(key);
-    Kind kind =
-        switch (answer.tier()) {
-          case L1 -> Kind.L1_READ;
-          case L2 -> Kind.L2_READ;
-          case DATABASE -> isStrict.test(key) ? Kind.LOADED_READ : Kind.LOADED_FRESH_READ;
-        };
-    return new Seen(CachedRegisters.orAbsent(answer.value()), kind);
+    Group group = groupOf(key);
+    CacheAnswer<Register> answer = caches.get(group.ordinal()).lookup(key);
+    return new Seen(CachedRegisters.orAbsent(answer.value()), kind(group, answer));
+  }
+
+  private static Kind kind(Group group, CacheAnswer<Register> answer) {
+    Route route = answer.route();
+    if (group == Group.OWING) {
+      return Kind.OWED_READ;
+    }
+    if (route != null && route.role() == Role.REPLICA) {
+      return Kind.REPLICA_READ;
+    }
+    if (group == Group.NEAR) {
+      return answer.tier() == CacheAnswer.Tier.L1 ? Kind.L1_READ : Kind.NEAR_READ;
+    }
+    return route == null ? Kind.L2_READ : Kind.LOADED_READ;
   }
 
   @Override
   public void changed(Transaction transaction, long key, Register register, Change change) {
+    TieredCache<Long, Register> cache = caches.get(groupOf(key).ordinal());
     switch (change) {
-      case INVALIDATE -> cacheOf(key).invalidate(transaction, key);
-      case PUT -> cacheOf(key).put(transaction, key, register);
+      case INVALIDATE -> cache.invalidate(transaction, key);
+      case PUT -> cache.put(transaction, key, register);
     }
   }
 
-  private TieredCache<Long, Register> cacheOf(long key) {
-    return isStrict.test(key) ? strict : fresh;
+  private Group groupOf(long key) {
+    return Group.values()[setting.groups().applyAsInt(key)];
   }
 
   @Override
@@ -105,8 +138,7 @@ final class TieredRegisters implements CachedRegisters {
 
   @Override
   public void forgetOwnMemory() {
-    strict.flushL1();
-    fresh.flushL1();
+    caches.forEach(TieredCache::flushL1);
   }
 
   @Override

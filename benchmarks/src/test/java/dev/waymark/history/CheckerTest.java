@@ -90,6 +90,11 @@ class CheckerTest {
 
     read(Kind.L1_READ, 0, 5, 0, 111, 120);
     assertBroken(Rule.L1_AGE);
+
+    history.clear();
+    write(2, 5, 1, 0, 10);
+    read(Kind.NEAR_READ, 0, 5, 0, 111, 120);
+    assertBroken(Rule.L1_AGE);
   }
 
   @Test
@@ -109,7 +114,7 @@ class CheckerTest {
     // The writer was killed; that it had committed is known from who read it.
     history.add(
         new Operation(2, 0, Kind.WRITE, Result.UNKNOWN, 5, 0, writer(5, 1), 0, Operation.NEVER));
-    read(Kind.L1_READ, 0, 5, 1, 20, 30);
+    read(Kind.LOADED_READ, 0, 5, 1, 20, 30);
     // Begun before that: allowed.
     read(Kind.L2_READ, 0, 5, 0, 29, 40);
     assertThat(check().report()).isEmpty();
@@ -123,7 +128,7 @@ class CheckerTest {
     // Synchronous replication: the replica shows the commit before its primary does.
     history.add(
         new Operation(2, 0, Kind.WRITE, Result.UNKNOWN, 5, 0, writer(5, 1), 0, Operation.NEVER));
-    read(Kind.LOADED_FRESH_READ, 0, 5, 1, 20, 30);
+    read(Kind.REPLICA_READ, 0, 5, 1, 20, 30);
     read(Kind.LOADED_READ, 0, 5, 0, 31, 40);
 
     assertThat(check().report()).isEmpty();
@@ -138,7 +143,7 @@ class CheckerTest {
     history.clear();
     write(2, 5, 1, 0, 10);
     read(Kind.L1_READ, 1, 5, 1, 20, 30);
-    read(Kind.LOADED_FRESH_READ, 1, 5, 0, 40, 50);
+    read(Kind.REPLICA_READ, 1, 5, 0, 40, 50);
     assertBroken(Rule.MONOTONIC_READS);
   }
 

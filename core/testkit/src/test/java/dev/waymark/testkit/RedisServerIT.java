@@ -75,6 +75,30 @@ class RedisServerIT {
   }
 
   @Test
+  void savedOneComesBackOnceAsItWas() throws IOException {
+    send("SET key old");
+    redis.save();
+    send("SET key new");
+    redis.kill();
+    redis.start();
+    assertThat(send("GET key")).isEqualTo("old");
+
+    redis.kill();
+    redis.start();
+    assertThat(send("DBSIZE")).isEqualTo("0");
+  }
+
+  @Test
+  void onlyWhatMatchesIsEvicted() throws IOException {
+    redis.flush();
+    send("SET a:1 x");
+    send("SET b:1 x");
+    redis.evict("a:*");
+    assertThat(send("DBSIZE")).isEqualTo("1");
+    assertThat(send("GET b:1")).isEqualTo("x");
+  }
+
+  @Test
   void onlySubscribersLoseTheirConnection() throws IOException {
     try (Socket subscriber = new Socket(redis.host(), redis.port());
         Socket other = new Socket(redis.host(), redis.port())) {
