@@ -2,7 +2,6 @@ package dev.waymark.cache;
 
 import dev.waymark.WaymarkConfig;
 import java.util.List;
-import java.util.regex.Pattern;
 
 /**
  * A Redis tier whose scripts lack guards, so that a history shows what each of them is for. In the
@@ -20,6 +19,7 @@ public final class WeakenedRedis {
           "incarnation",
           "horizon",
           "recovery-token",
+          "timeline",
           "intent");
 
   private WeakenedRedis() {}
@@ -30,22 +30,6 @@ public final class WeakenedRedis {
    * @param missing of {@link #GUARDS}
    */
   public static RedisTier connect(WaymarkConfig.Redis settings, List<String> missing) {
-    return RedisTier.connect(settings, without(missing), Steps.UNWATCHED);
-  }
-
-  static Scripts without(List<String> missing) {
-    return Scripts.changedBy(
-        script -> {
-          String text = script;
-          for (String guard : missing) {
-            text =
-                Pattern.compile(
-                        "^ *-- guard: " + Pattern.quote(guard) + "\\n.*?-- end\\n",
-                        Pattern.DOTALL | Pattern.MULTILINE)
-                    .matcher(text)
-                    .replaceAll("");
-          }
-          return text;
-        });
+    return RedisTier.connect(settings, Scripts.without(missing), Steps.UNWATCHED);
   }
 }
