@@ -34,6 +34,8 @@ enum CacheGuard {
   ASSIGNED_HORIZON,
   /** A horizon that was drawn before another loss does not count. */
   RECOVERY_TOKEN,
+  /** An old primary proves nothing about the writers of the new one. */
+  TIMELINE,
   /** The right to put belongs to one announcement, not to a transaction. */
   INTENT,
   /** L1 answers only while the channel is proven. */

@@ -19,14 +19,17 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +46,7 @@ final class CacheHistory {
   private static final Duration ALLOWANCE = Duration.ofSeconds(6);
 
   /** Between two faults. */
-  private static final Duration BREATH = Duration.ofMillis(300);
+  private static final Duration BREATH = Duration.ofMillis(800);
 
   /** What is done to Redis, to PostgreSQL, to the network or to a process. */
   enum Fault {
@@ -68,7 +71,20 @@ final class CacheHistory {
     WRITER_KILLED_AFTER_ALL,
     PRIMARY_HUNG,
     PRIMARY_STOPPED_AND_REPLICA_PROMOTED,
-    PRIMARY_KILLED_AND_REPLICA_PROMOTED
+    PRIMARY_KILLED_AND_REPLICA_PROMOTED;
+
+    /** The others happen to Redis, to its network or to a process. */
+    boolean isOfPostgres() {
+      return switch (this) {
+        case SAWTOOTH_LAG,
+            REPLAY_PAUSED,
+            PRIMARY_HUNG,
+            PRIMARY_STOPPED_AND_REPLICA_PROMOTED,
+            PRIMARY_KILLED_AND_REPLICA_PROMOTED ->
+            true;
+        default -> false;
+      };
+    }
   }
 
   /**
@@ -361,46 +377,121 @@ final class CacheHistory {
     }
   }
 
+  /**
+   * Faults of PostgreSQL and all the others come at the same time, each kind in a schedule of its
+   * own: a promotion while Redis is away is another thing than one after the other.
+   */
   private int injectFaults(Scene scene) throws InterruptedException {
-    int faults = 0;
-    long told = System.nanoTime();
     settle();
-    while (!places.stream().allMatch(Place::isFinished)) {
-      String reason = broken;
-      if (reason != null) {
-        throw new IllegalStateException(reason);
-      }
-      if (!plan.faults().isEmpty()) {
-        Step<Fault> step =
-            FaultSchedule.of(plan.seed(), faults + 1, SHARDS, plan.faults()).get(faults);
-        inject(scene, step);
-        faults++;
-      }
-      settle();
-      Thread.sleep(BREATH.toMillis());
-      long now = System.nanoTime();
-      if (now - told > Duration.ofSeconds(2).toNanos()) {
-        told = now;
-        progress.accept(
-            "operations=" + places.stream().mapToLong(Place::done).sum() + " faults=" + faults);
+    List<Thread> threads = new ArrayList<>();
+    AtomicInteger faults = new AtomicInteger();
+    for (boolean ofPostgres : List.of(true, false)) {
+      Set<Fault> some =
+          plan.faults().stream()
+              .filter(fault -> fault.isOfPostgres() == ofPostgres)
+              .collect(Collectors.toCollection(() -> EnumSet.noneOf(Fault.class)));
+      if (!some.isEmpty()) {
+        long seed = plan.seed() * 2 + threads.size();
+        Thread thread =
+            new Thread(() -> injectAll(scene, seed, some, faults), "history-faults-" + seed);
+        thread.start();
+        threads.add(thread);
       }
     }
-    return faults;
+    while (!isOver()) {
+      progress.accept(
+          "operations=" + places.stream().mapToLong(Place::done).sum() + " faults=" + faults);
+      for (Place place : places) {
+        place.await(() -> place.isFinished() || broken != null, Duration.ofSeconds(2));
+      }
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    String reason = broken;
+    if (reason != null) {
+      throw new IllegalStateException(reason);
+    }
+    return faults.get();
+  }
+
+  private boolean isOver() {
+    return broken != null || places.stream().allMatch(Place::isFinished);
+  }
+
+  private void injectAll(Scene scene, long seed, Set<Fault> some, AtomicInteger faults) {
+    try {
+      for (int i = 0; !isOver(); i++) {
+        inject(scene, FaultSchedule.of(seed, i + 1, SHARDS, some).get(i));
+        faults.incrementAndGet();
+        settle();
+        Thread.sleep(BREATH.toMillis());
+      }
+    } catch (InterruptedException | RuntimeException failure) {
+      failure.printStackTrace();
+      broken = "injecting faults: " + failure;
+      progress.accept(String.valueOf(broken));
+      places.forEach(Place::wake);
+    }
   }
 
   /** Lets every process find its Redis again: a fault that meets a bypassed cache shows nothing. */
   private void settle() throws InterruptedException {
     for (Place place : places) {
-      place.await(() -> place.isRedisUp() || place.isFinished(), Duration.ofSeconds(6));
+      place.await(
+          () -> place.isRedisUp() || place.isFinished() || broken != null, Duration.ofSeconds(6));
     }
   }
 
   private void inject(Scene scene, Step<Fault> step) throws InterruptedException {
-    RedisServer redis = scene.cluster().redis();
-    ShardServers shard = scene.cluster().shard(step.shard());
-    Place place = places.get(step.victim());
+    if (step.fault().isOfPostgres()) {
+      ShardServers shard = scene.cluster().shard(step.shard());
+      injectIntoPostgres(shard, step.fault());
+      scene.registers().awaitStreaming(shard);
+    } else {
+      injectElsewhere(scene, step);
+    }
+  }
+
+  private static void injectIntoPostgres(ShardServers shard, Fault fault)
+      throws InterruptedException {
     PostgresServer primary = shard.primary();
     PostgresServer replica = shard.replicas().get(0);
+    switch (fault) {
+      case SAWTOOTH_LAG -> {
+        for (int i = 0; i < 8; i++) {
+          replica.pauseReplay();
+          Thread.sleep(100);
+          replica.resumeReplay();
+          Thread.sleep(40);
+        }
+      }
+      case REPLAY_PAUSED -> {
+        replica.pauseReplay();
+        Thread.sleep(1_500);
+        replica.resumeReplay();
+      }
+      case PRIMARY_HUNG -> {
+        primary.freeze();
+        Thread.sleep(1_500);
+        primary.thaw();
+      }
+      case PRIMARY_STOPPED_AND_REPLICA_PROMOTED, PRIMARY_KILLED_AND_REPLICA_PROMOTED -> {
+        if (fault == Fault.PRIMARY_KILLED_AND_REPLICA_PROMOTED) {
+          primary.kill();
+        } else {
+          primary.stop();
+        }
+        replica.promote();
+        primary.rejoin(replica);
+      }
+      default -> throw new IllegalArgumentException(fault + " is not of PostgreSQL");
+    }
+  }
+
+  private void injectElsewhere(Scene scene, Step<Fault> step) throws InterruptedException {
+    RedisServer redis = scene.cluster().redis();
+    Place place = places.get(step.victim());
     switch (step.fault()) {
       case REDIS_KILLED -> {
         redis.kill();
@@ -458,19 +549,6 @@ final class CacheHistory {
         Thread.sleep(2_500);
         place.redis.heal();
       }
-      case SAWTOOTH_LAG -> {
-        for (int i = 0; i < 8; i++) {
-          replica.pauseReplay();
-          Thread.sleep(100);
-          replica.resumeReplay();
-          Thread.sleep(40);
-        }
-      }
-      case REPLAY_PAUSED -> {
-        replica.pauseReplay();
-        Thread.sleep(1_500);
-        replica.resumeReplay();
-      }
       case PROCESS_STOPPED -> {
         if (!place.isFinished()) {
           place.process().freeze();
@@ -485,22 +563,8 @@ final class CacheHistory {
           replaceKilled(place, scene, CacheWorker.Step.BEFORE_COMMIT);
       case WRITER_KILLED_AFTER_COMMIT -> replaceKilled(place, scene, CacheWorker.Step.AFTER_COMMIT);
       case WRITER_KILLED_AFTER_ALL -> replaceKilled(place, scene, CacheWorker.Step.AFTER_ALL);
-      case PRIMARY_HUNG -> {
-        primary.freeze();
-        Thread.sleep(1_500);
-        primary.thaw();
-      }
-      case PRIMARY_STOPPED_AND_REPLICA_PROMOTED, PRIMARY_KILLED_AND_REPLICA_PROMOTED -> {
-        if (step.fault() == Fault.PRIMARY_KILLED_AND_REPLICA_PROMOTED) {
-          primary.kill();
-        } else {
-          primary.stop();
-        }
-        replica.promote();
-        primary.rejoin(replica);
-      }
+      default -> throw new IllegalArgumentException(step.fault() + " is of PostgreSQL");
     }
-    scene.registers().awaitStreaming(shard);
   }
 
   /**

@@ -59,11 +59,11 @@ final class TieredRegisters implements CachedRegisters {
             .primaryLoader(fromPrimary)
             .horizons(CacheGuard.horizons(setting.database()::horizon, missing))
             .sessionToken(this::seen)
-            .sessionRead(
-                position -> {
+            .sessionSaw(
+                seen -> {
                   Session session = setting.session().get();
                   if (session != null) {
-                    session.readUpTo(position);
+                    session.join(seen);
                   }
                 });
     if (group != Group.PRIMARY) {
