@@ -59,7 +59,8 @@ final class CacheWorker {
 
   private static final int THREADS = 4;
   private static final int CALLS_WITHOUT_BREAK = 25;
-  private static final int LONGEST_DAWDLE_MICROS = 4_000;
+  private static final int DAWDLE_MICROS = 4_000;
+  private static final int LONGEST_DAWDLE_MICROS = 60_000;
 
   /** Where a write can be stopped for good. */
   enum Step {
@@ -268,7 +269,7 @@ final class CacheWorker {
     // Few keys at a time, so that calls meet each other; some keys far more often than others.
     long[] keys = new long[4];
     for (int i = 0; i < keys.length; i++) {
-      int place = random.nextInt(1 + random.nextInt(KEYS_PER_GROUP));
+      int place = random.nextInt(1 + random.nextInt(1 + random.nextInt(KEYS_PER_GROUP)));
       keys[i] =
           firstKeys[random.nextInt(firstKeys.length)]
               + random.nextInt(GROUPS) * KEYS_PER_GROUP
@@ -457,6 +458,8 @@ final class CacheWorker {
         new TransactionHook() {
           @Override
           public void beforeCommit(Transaction ending) {
+            // Announced and not committed: here a careless reader may keep what is about to be old.
+            dawdle();
             write.stopAt(Step.BEFORE_COMMIT);
           }
 
@@ -513,8 +516,10 @@ final class CacheWorker {
   /** Now and then somebody is slow, between what was read and what is made of it. */
   private static void dawdle() {
     ThreadLocalRandom random = ThreadLocalRandom.current();
-    if (random.nextInt(4) == 0) {
-      LockSupport.parkNanos(random.nextInt(LONGEST_DAWDLE_MICROS) * 1_000L);
+    int dice = random.nextInt(40);
+    if (dice < 10) {
+      LockSupport.parkNanos(
+          random.nextInt(dice == 0 ? LONGEST_DAWDLE_MICROS : DAWDLE_MICROS) * 1_000L);
     }
   }
 
