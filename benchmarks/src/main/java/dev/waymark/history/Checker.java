@@ -29,6 +29,12 @@ final class Checker {
     STRONG,
     /** A read was older than its bound. */
     BOUNDED_AGE,
+    /** An answer of a cache with L1 was older than L1's bound. */
+    L1_AGE,
+    /** Redis, or a load, missed what was acknowledged or shown before the read began. */
+    LINEARIZABLE,
+    /** When all is quiet, the cache and the database differ. */
+    AT_REST,
     /** What was read was never written, or by a write that was reported as not done. */
     GHOST,
     /** A read failed although a node could serve it. */
@@ -51,7 +57,8 @@ final class Checker {
   /**
    * What is held against the history.
    *
-   * @param bound the age that bounded reads asked for
+   * @param bound the age that bounded reads asked for, and that answers of a process' own cache
+   *     keep to
    * @param deadline what a call may take, allowance included
    * @param shardOf the shard of a key
    */
@@ -83,23 +90,46 @@ final class Checker {
     }
   }
 
-  /** The writes of one key that are known to be committed, by version. */
+  /** What is known of the versions of one key. */
   private static final class Register {
-    private final List<Operation> writes = new ArrayList<>();
+    /** The writes that were acknowledged. */
+    private final Floor acknowledged = new Floor();
+
+    /** These, and the reads that show that something is committed. */
+    private final Floor committed = new Floor();
+
+    void seal() {
+      acknowledged.seal();
+      committed.seal();
+    }
+
+    /** The greatest version acknowledged before an instant; 0 if none. */
+    long versionAt(long instant) {
+      return acknowledged.versionAt(instant);
+    }
+
+    /** The greatest version acknowledged, or shown as committed, before an instant; 0 if none. */
+    long committedAt(long instant) {
+      return committed.versionAt(instant);
+    }
+  }
+
+  /** The greatest version that calls had told of by an instant. */
+  private static final class Floor {
+    private final List<Operation> calls = new ArrayList<>();
     private long[] ends = {};
     private long[] versions = {};
 
-    /** Sorted by end, each with the greatest version that had been acknowledged by then. */
+    /** Sorted by end, each with the greatest version up to it. */
     void seal() {
-      writes.sort(Comparator.comparingLong(Operation::end));
-      ends = writes.stream().mapToLong(Operation::end).toArray();
-      versions = writes.stream().mapToLong(Operation::version).toArray();
+      calls.sort(Comparator.comparingLong(Operation::end));
+      ends = calls.stream().mapToLong(Operation::end).toArray();
+      versions = calls.stream().mapToLong(Operation::version).toArray();
       for (int i = 1; i < versions.length; i++) {
         versions[i] = Math.max(versions[i], versions[i - 1]);
       }
     }
 
-    /** The greatest version acknowledged before an instant; 0 if none. */
     long versionAt(long instant) {
       int found = Arrays.binarySearch(ends, instant);
       int before = found >= 0 ? found : -found - 1;
@@ -128,6 +158,8 @@ final class Checker {
     for (Operation operation : history) {
       sessions.computeIfAbsent(operation.session(), number -> new ArrayList<>()).add(operation);
     }
+    // Calls without a session have no order.
+    sessions.remove(0L);
     sessions.values().forEach(checker::checkSession);
     return checker.findings;
   }
@@ -137,8 +169,11 @@ final class Checker {
       if (operation.kind() == Kind.WRITE) {
         writesById.put(operation.writer(), operation);
         if (operation.result() == Result.OK) {
-          register(operation.key()).writes.add(operation);
+          register(operation.key()).acknowledged.calls.add(operation);
+          register(operation.key()).committed.calls.add(operation);
         }
+      } else if (operation.result() == Result.OK && operation.kind().isLinearizable()) {
+        register(operation.key()).committed.calls.add(operation);
       }
     }
     registers.values().forEach(Register::seal);
@@ -149,7 +184,7 @@ final class Checker {
   }
 
   private void checkAlone(Operation call) {
-    if (call.end() - call.start() > terms.deadline().toNanos()) {
+    if (call.end() != Operation.NEVER && call.end() - call.start() > terms.deadline().toNanos()) {
       findings.add(Rule.DEADLINE, call.toString());
     }
     if (call.result() == Result.READ_ONLY) {
@@ -179,6 +214,17 @@ final class Checker {
         findings.add(Rule.STRONG, call + " misses version " + needed);
       }
     }
+    if (call.kind().isBounded()) {
+      long needed = register.committedAt(call.start() - terms.bound().toNanos());
+      if (call.version() < needed) {
+        findings.add(Rule.L1_AGE, call + " misses version " + needed);
+      }
+    } else if (call.kind().isOfCache() && call.kind().isLinearizable()) {
+      long needed = register.committedAt(call.start());
+      if (call.version() < needed) {
+        findings.add(Rule.LINEARIZABLE, call + " misses version " + needed);
+      }
+    }
     if (call.kind() == Kind.BOUNDED_READ) {
       long needed = register.versionAt(call.start() - terms.bound().toNanos());
       if (call.version() < needed) {
@@ -199,7 +245,7 @@ final class Checker {
         continue;
       }
       long shard = terms.shardOf().applyAsLong(call.key());
-      if (call.kind() == Kind.SESSION_READ || call.kind() == Kind.STRONG_READ) {
+      if (call.kind().isRead() && call.kind().isOfSession()) {
         Operation own = written.get(call.key());
         Operation earlier = seen.get(call.key());
         Operation far = latest.get(shard);
@@ -225,10 +271,23 @@ final class Checker {
       if (before == null || call.version() > before.version()) {
         seen.put(call.key(), call);
       }
-      if (source != null && source.result() == Result.OK) {
+      // A cached answer binds the later ones of its own key: a snapshot of several is not promised.
+      if (source != null && source.result() == Result.OK && !call.kind().isOfCache()) {
         Operation far = latest.get(shard);
         if (far == null || source.start() > far.start()) {
           latest.put(shard, source);
+        }
+      }
+    }
+  }
+
+  /** What the cache shows when all is quiet, beside the rows. */
+  static void checkRest(List<Operation> history, Map<Long, Long> versions, Findings findings) {
+    for (Operation call : history) {
+      if (call.kind() == Kind.REST_READ) {
+        long version = versions.getOrDefault(call.key(), 0L);
+        if (call.result() != Result.OK || call.version() != version) {
+          findings.add(Rule.AT_REST, call + " is not version " + version);
         }
       }
     }

@@ -25,9 +25,10 @@ final class FaultSchedule {
   /**
    * One fault.
    *
-   * @param replica which of the shard's replicas, in the order they have at that time
+   * @param victim which of two: of the shard's replicas, in the order they have at that time, or of
+   *     the processes
    */
-  record Step(Fault fault, int shard, int replica) {}
+  record Step<F extends Enum<F>>(F fault, int shard, int victim) {}
 
   private FaultSchedule() {}
 
@@ -36,16 +37,16 @@ final class FaultSchedule {
    *
    * @param faults which ones
    */
-  static List<Step> of(long seed, int steps, int shards, Set<Fault> faults) {
+  static <F extends Enum<F>> List<Step<F>> of(long seed, int steps, int shards, Set<F> faults) {
     SplittableRandom random = new SplittableRandom(seed);
-    List<Step> schedule = new ArrayList<>();
-    List<Fault> round = new ArrayList<>();
+    List<Step<F>> schedule = new ArrayList<>();
+    List<F> round = new ArrayList<>();
     while (schedule.size() < steps) {
       if (round.isEmpty()) {
         round.addAll(EnumSet.copyOf(faults));
       }
-      Fault fault = round.remove(random.nextInt(round.size()));
-      schedule.add(new Step(fault, random.nextInt(shards), random.nextInt(2)));
+      F fault = round.remove(random.nextInt(round.size()));
+      schedule.add(new Step<>(fault, random.nextInt(shards), random.nextInt(2)));
     }
     return schedule;
   }

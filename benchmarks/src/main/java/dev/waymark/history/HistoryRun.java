@@ -7,33 +7,54 @@ import java.util.Locale;
 
 /** Runs a suite of fault histories and ends with one line of counts. */
 public final class HistoryRun {
-  private static final String SUITE = "routing";
-
   private HistoryRun() {}
 
   /**
    * Runs a suite.
    *
-   * @param arguments suite, number of operations, seed, and {@code on} or {@code off} for the
-   *     guards
+   * @param arguments suite, number of operations, seed, guards ({@code on}, {@code off}, or for the
+   *     suite {@code cache} the name of the one that is taken out), and whose cache it is
    */
   public static void main(String[] arguments)
       throws IOException, InterruptedException, SQLException {
-    if (!arguments[0].equals(SUITE)) {
-      System.err.println(
-          "There is no suite '" + arguments[0] + "'; write -Dhistory.suite=" + SUITE);
-      System.exit(2);
+    long operations = Long.parseLong(arguments[1].replace("_", ""));
+    long seed = Long.parseLong(arguments[2]);
+    String guards = arguments[3];
+    switch (arguments[0]) {
+      case "routing" -> {
+        RoutingHistory.Summary summary =
+            RoutingHistory.run(
+                new RoutingHistory.Plan(
+                    operations,
+                    seed,
+                    Guards.valueOf(guards.toUpperCase(Locale.ROOT)),
+                    EnumSet.allOf(FaultSchedule.Fault.class)),
+                System.out::println);
+        end(summary.findings(), summary.line(), guards.equals("on"));
+      }
+      case "cache" -> {
+        CacheKind kind = CacheKind.valueOf(arguments[4].toUpperCase(Locale.ROOT));
+        CacheHistory.Summary summary =
+            CacheHistory.run(
+                new CacheHistory.Plan(
+                    operations, seed, guards, kind, EnumSet.allOf(CacheHistory.Fault.class)),
+                System.out::println);
+        System.out.println(summary.tiers());
+        end(summary.findings(), summary.line(), guards.equals("on") && kind == CacheKind.WAYMARK);
+      }
+      default -> {
+        System.err.println(
+            "There is no suite '"
+                + arguments[0]
+                + "'; write -Dhistory.suite=routing or -Dhistory.suite=cache");
+        System.exit(2);
+      }
     }
-    RoutingHistory.Plan plan =
-        new RoutingHistory.Plan(
-            Long.parseLong(arguments[1].replace("_", "")),
-            Long.parseLong(arguments[2]),
-            Guards.valueOf(arguments[3].toUpperCase(Locale.ROOT)),
-            EnumSet.allOf(FaultSchedule.Fault.class));
-    RoutingHistory.Summary summary = RoutingHistory.run(plan, System.out::println);
-    summary.findings().report().forEach(System.out::println);
-    System.out.println(summary.line());
-    boolean asExpected = (summary.findings().count() == 0) == (plan.guards() == Guards.ON);
-    System.exit(asExpected ? 0 : 1);
+  }
+
+  private static void end(Checker.Findings findings, String line, boolean clean) {
+    findings.report().forEach(System.out::println);
+    System.out.println(line);
+    System.exit((findings.count() == 0) == clean ? 0 : 1);
   }
 }

@@ -1,7 +1,6 @@
 package dev.waymark.history;
 
 import dev.waymark.history.Checker.Findings;
-import dev.waymark.history.Checker.Rule;
 import dev.waymark.history.FaultSchedule.Fault;
 import dev.waymark.history.FaultSchedule.Step;
 import dev.waymark.history.Operation.Result;
@@ -17,10 +16,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -35,10 +31,10 @@ import java.util.function.Consumer;
 
 /**
  * Runs sessions in two processes on a cluster that fails by a schedule, and checks what they saw.
- * Replication is synchronous (any one replica), so that an acknowledged write survives a promotion.
  */
 final class RoutingHistory {
   private static final int SHARDS = 2;
+  private static final int REPLICAS = 2;
   private static final int PROCESSES = 2;
   private static final Duration DEADLINE = Duration.ofSeconds(15);
 
@@ -101,28 +97,18 @@ final class RoutingHistory {
 
   private Summary run() throws IOException, InterruptedException, SQLException {
     Path folder = Files.createTempDirectory("waymark-history-");
-    try (TestCluster cluster =
-        TestCluster.builder()
-            .shards(SHARDS)
-            .replicas(2)
-            .setting("synchronous_standby_names", "ANY 1 (*)")
-            // The testkit's own work does not wait for replicas that are yet to come.
-            .setting("synchronous_commit", "local")
-            .setting("max_connections", "60")
-            .start()) {
+    try (TestCluster cluster = Registers.cluster(SHARDS, REPLICAS).start()) {
       try {
-        createTables(cluster);
-        for (PostgresServer server : cluster.servers()) {
-          proxies.put(server, TcpProxy.to(server.host(), server.port()));
-        }
-        Path config = Files.writeString(folder.resolve("waymark.yaml"), yaml(cluster));
-        int faults = runWorkers(cluster, folder, config);
+        Registers registers = Registers.create(cluster, Worker.KEYS_PER_SHARD, REPLICAS, proxies);
+        Path config =
+            Files.writeString(folder.resolve("waymark.yaml"), registers.yaml(6, DEADLINE));
+        int faults = runWorkers(cluster, registers, folder, config);
         List<Operation> history = new ArrayList<>();
         for (int i = 0; i < PROCESSES; i++) {
           history.addAll(read(folder.resolve("history-" + i)));
         }
         progress.accept("checking " + history.size() + " operations");
-        return new Summary(plan, history, check(cluster, history), faults);
+        return new Summary(plan, history, check(registers, history), faults);
       } finally {
         proxies.values().forEach(TcpProxy::close);
       }
@@ -136,7 +122,7 @@ final class RoutingHistory {
     }
   }
 
-  private int runWorkers(TestCluster cluster, Path folder, Path config)
+  private int runWorkers(TestCluster cluster, Registers registers, Path folder, Path config)
       throws InterruptedException {
     List<ForkedJvm> workers = new ArrayList<>();
     List<Thread> readers = new ArrayList<>();
@@ -158,7 +144,7 @@ final class RoutingHistory {
         reader.start();
         readers.add(reader);
       }
-      int faults = injectFaults(cluster, workers);
+      int faults = injectFaults(cluster, registers, workers);
       for (Thread reader : readers) {
         reader.join();
       }
@@ -201,13 +187,14 @@ final class RoutingHistory {
     }
   }
 
-  private int injectFaults(TestCluster cluster, List<ForkedJvm> workers)
+  private int injectFaults(TestCluster cluster, Registers registers, List<ForkedJvm> workers)
       throws InterruptedException {
     int faults = 0;
     long told = 0;
     while (isAnyBusy(workers)) {
-      Step step = FaultSchedule.of(plan.seed(), faults + 1, SHARDS, plan.faults()).get(faults);
-      inject(cluster.shard(step.shard()), step);
+      Step<Fault> step =
+          FaultSchedule.of(plan.seed(), faults + 1, SHARDS, plan.faults()).get(faults);
+      inject(registers, cluster.shard(step.shard()), step);
       faults++;
       Thread.sleep(BREATH.toMillis());
       long now = System.nanoTime();
@@ -232,11 +219,12 @@ final class RoutingHistory {
     return false;
   }
 
-  private void inject(ShardServers shard, Step step) throws InterruptedException {
+  private static void inject(Registers registers, ShardServers shard, Step<Fault> step)
+      throws InterruptedException {
     PostgresServer primary = shard.primary();
     List<PostgresServer> replicas = shard.replicas();
-    PostgresServer replica = replicas.get(step.replica());
-    PostgresServer other = replicas.get(1 - step.replica());
+    PostgresServer replica = replicas.get(step.victim());
+    PostgresServer other = replicas.get(1 - step.victim());
     switch (step.fault()) {
       case REPLAY_PAUSED -> {
         replica.pauseReplay();
@@ -262,14 +250,14 @@ final class RoutingHistory {
         replica.thaw();
       }
       case REPLICA_CUT_OFF -> {
-        proxy(replica).blackHole();
+        registers.proxy(replica).blackHole();
         Thread.sleep(1_500);
-        proxy(replica).heal();
+        registers.proxy(replica).heal();
       }
       case REPLICA_SLOW -> {
-        proxy(replica).latency(Duration.ofMillis(20));
+        registers.proxy(replica).latency(Duration.ofMillis(20));
         Thread.sleep(1_000);
-        proxy(replica).heal();
+        registers.proxy(replica).heal();
       }
       case PRIMARY_HUNG -> {
         primary.freeze();
@@ -293,101 +281,19 @@ final class RoutingHistory {
         for (PostgresServer each : replicas) {
           each.stop();
           each.start();
-          awaitStreaming(shard);
+          registers.awaitStreaming(shard);
         }
         primary.stop();
         primary.start();
       }
     }
-    awaitStreaming(shard);
-  }
-
-  private TcpProxy proxy(PostgresServer server) {
-    TcpProxy proxy = proxies.get(server);
-    if (proxy == null) {
-      throw new IllegalStateException("No proxy for " + server);
-    }
-    return proxy;
+    registers.awaitStreaming(shard);
   }
 
   private static long received(PostgresServer replica) {
-    return ask(
+    return Registers.ask(
         replica,
         "SELECT (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint");
-  }
-
-  /** The next fault may take away any one node only when both replicas stream again. */
-  private static void awaitStreaming(ShardServers shard) throws InterruptedException {
-    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-    while (ask(
-            shard.primary(), "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")
-        < 2) {
-      if (System.nanoTime() > end) {
-        throw new IllegalStateException("The replicas of " + shard + " do not stream");
-      }
-      Thread.sleep(20);
-    }
-  }
-
-  private static long ask(PostgresServer server, String sql) {
-    try (Connection connection = server.connect();
-        Statement statement = connection.createStatement();
-        ResultSet answer = statement.executeQuery(sql)) {
-      answer.next();
-      return answer.getLong(1);
-    } catch (SQLException failure) {
-      throw new IllegalStateException(sql + " on " + server, failure);
-    }
-  }
-
-  private static void createTables(TestCluster cluster) {
-    for (int i = 0; i < SHARDS; i++) {
-      long from = firstKey(i);
-      cluster
-          .shard(i)
-          .primary()
-          .execute(
-              "CREATE TABLE registers (id bigint PRIMARY KEY, version bigint NOT NULL, writer bigint"
-                  + " NOT NULL, CHECK (id >= %d AND id < %d)); "
-                      .formatted(from, from + Worker.KEYS_PER_SHARD)
-                  // No unique key on purpose: a write applied twice must show.
-                  + "CREATE TABLE applied (id bigint NOT NULL, writer bigint NOT NULL); "
-                  // The workers' own role, and not the one that runs this.
-                  + "ALTER ROLE %s SET synchronous_commit = on; "
-                      .formatted(cluster.shard(i).primary().user())
-                  + "INSERT INTO registers SELECT id, 0, 0 FROM generate_series(%d, %d) AS id"
-                      .formatted(from, from + Worker.KEYS_PER_SHARD - 1));
-    }
-  }
-
-  private static long firstKey(int shard) {
-    return 1 + (long) shard * Worker.KEYS_PER_SHARD;
-  }
-
-  private String yaml(TestCluster cluster) {
-    StringBuilder yaml = new StringBuilder("version: 1\ntables: {registers: {key: id}}\nshards:\n");
-    StringBuilder ranges = new StringBuilder("ranges:\n");
-    for (int i = 0; i < SHARDS; i++) {
-      ShardServers shard = cluster.shard(i);
-      yaml.append("  ").append(shard.name()).append(":\n    nodes:\n");
-      for (PostgresServer server : shard.servers()) {
-        String url =
-            server
-                .url()
-                .replace(server.host() + ":" + server.port(), "127.0.0.1:" + proxy(server).port());
-        yaml.append("      - {url: \"%s\", name: %s}%n".formatted(url, server.name()));
-      }
-      ranges.append(
-          "  - {from: %d, to: %d, shard: %s}%n"
-              .formatted(firstKey(i), firstKey(i + 1), shard.name()));
-    }
-    PostgresServer any = cluster.servers().get(0);
-    return yaml.append(ranges)
-        .append("credentials: {user: %s, password: \"%s\"}%n".formatted(any.user(), any.password()))
-        .append("pool: {size: 6}\n")
-        .append("calls: {deadline: %ds}%n".formatted(DEADLINE.toSeconds()))
-        .append("session: {secret: \"not a secret: a test of one machine\"}\n")
-        .toString();
   }
 
   private static List<Operation> read(Path file) throws IOException {
@@ -402,35 +308,11 @@ final class RoutingHistory {
     }
   }
 
-  private static Findings check(TestCluster cluster, List<Operation> history) throws SQLException {
+  private static Findings check(Registers registers, List<Operation> history) throws SQLException {
     Findings findings =
         Checker.check(
-            history,
-            new Checker.Terms(
-                Worker.BOUND, DEADLINE.plus(ALLOWANCE), key -> (key - 1) / Worker.KEYS_PER_SHARD));
-    Map<Long, Long> versions = new HashMap<>();
-    Map<Long, Integer> applied = new HashMap<>();
-    for (int i = 0; i < SHARDS; i++) {
-      long from = firstKey(i);
-      try (Connection connection = cluster.shard(i).primary().connect();
-          Statement statement = connection.createStatement()) {
-        try (ResultSet rows = statement.executeQuery("SELECT id, version FROM registers")) {
-          while (rows.next()) {
-            long key = rows.getLong(1);
-            versions.put(key, rows.getLong(2));
-            if (key < from || key >= from + Worker.KEYS_PER_SHARD) {
-              findings.add(Rule.PLACE, "key " + key + " on " + cluster.shard(i));
-            }
-          }
-        }
-        try (ResultSet rows = statement.executeQuery("SELECT writer FROM applied")) {
-          while (rows.next()) {
-            applied.merge(rows.getLong(1), 1, Integer::sum);
-          }
-        }
-      }
-    }
-    Checker.checkRows(history, versions, applied, findings);
+            history, new Checker.Terms(Worker.BOUND, DEADLINE.plus(ALLOWANCE), registers::shardOf));
+    registers.checkRows(history, findings);
     return findings;
   }
 }

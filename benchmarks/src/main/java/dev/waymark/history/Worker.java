@@ -200,6 +200,8 @@ final class Worker {
       case BOUNDED_READ -> Consistency.boundedStaleness(BOUND);
       case EVENTUAL_READ -> Consistency.eventual();
       case SESSION_READ, WRITE -> Consistency.session();
+      case L1_READ, NEAR_READ, L2_READ, LOADED_READ, REPLICA_READ, OWED_READ, REST_READ ->
+          throw new IllegalArgumentException("There is no cache here to ask for " + kind);
     };
   }
 

@@ -82,6 +82,92 @@ class CheckerTest {
   }
 
   @Test
+  void anL1AnswerOlderThanItsBoundIsFound() {
+    write(2, 5, 1, 0, 10);
+    // Within the bound: allowed.
+    read(Kind.L1_READ, 0, 5, 0, 109, 110);
+    assertThat(check().report()).isEmpty();
+
+    read(Kind.L1_READ, 0, 5, 0, 111, 120);
+    assertBroken(Rule.L1_AGE);
+
+    history.clear();
+    write(2, 5, 1, 0, 10);
+    read(Kind.NEAR_READ, 0, 5, 0, 111, 120);
+    assertBroken(Rule.L1_AGE);
+  }
+
+  @Test
+  void aSharedAnswerThatMissesAnAcknowledgedWriteIsFound() {
+    write(2, 5, 1, 0, 10);
+    read(Kind.L2_READ, 0, 5, 0, 11, 20);
+    assertBroken(Rule.LINEARIZABLE);
+
+    history.clear();
+    write(2, 5, 1, 0, 10);
+    read(Kind.LOADED_READ, 0, 5, 0, 11, 20);
+    assertBroken(Rule.LINEARIZABLE);
+  }
+
+  @Test
+  void aSharedAnswerThatMissesWhatWasShownBeforeIsFound() {
+    // The writer was killed; that it had committed is known from who read it.
+    history.add(
+        new Operation(2, 0, Kind.WRITE, Result.UNKNOWN, 5, 0, writer(5, 1), 0, Operation.NEVER));
+    read(Kind.LOADED_READ, 0, 5, 1, 20, 30);
+    // Begun before that: allowed.
+    read(Kind.L2_READ, 0, 5, 0, 29, 40);
+    assertThat(check().report()).isEmpty();
+
+    read(Kind.L2_READ, 0, 5, 0, 31, 40);
+    assertBroken(Rule.LINEARIZABLE);
+  }
+
+  @Test
+  void whatAReplicaShowsProvesNothingForThePrimary() {
+    // Synchronous replication: the replica shows the commit before its primary does.
+    history.add(
+        new Operation(2, 0, Kind.WRITE, Result.UNKNOWN, 5, 0, writer(5, 1), 0, Operation.NEVER));
+    read(Kind.REPLICA_READ, 0, 5, 1, 20, 30);
+    read(Kind.LOADED_READ, 0, 5, 0, 31, 40);
+
+    assertThat(check().report()).isEmpty();
+  }
+
+  @Test
+  void aSessionIsHeldToItsWritesThroughTheCache() {
+    write(1, 5, 1, 0, 10);
+    read(Kind.L1_READ, 1, 5, 0, 20, 30);
+    assertBroken(Rule.READ_YOUR_WRITES);
+
+    history.clear();
+    write(2, 5, 1, 0, 10);
+    read(Kind.L1_READ, 1, 5, 1, 20, 30);
+    read(Kind.REPLICA_READ, 1, 5, 0, 40, 50);
+    assertBroken(Rule.MONOTONIC_READS);
+  }
+
+  @Test
+  void callsWithoutASessionAreInNoOrder() {
+    write(0, 5, 1, 0, 10);
+    read(Kind.L1_READ, 0, 5, 1, 20, 30);
+    read(Kind.L1_READ, 0, 5, 0, 40, 50);
+
+    assertThat(check().report()).isEmpty();
+  }
+
+  @Test
+  void aCacheThatDiffersFromTheDatabaseAtRestIsFound() {
+    read(Kind.REST_READ, 0, 5, 1, 20, 30);
+    Findings findings = new Findings();
+    Checker.checkRest(history, Map.of(5L, 1L), findings);
+    assertThat(findings.count()).isZero();
+
+    Checker.checkRest(history, Map.of(5L, 2L), findings);
+    assertThat(findings.count(Rule.AT_REST)).isEqualTo(1);
+  }
+
+  @Test
   void whatNobodyWroteIsFound() {
     read(Kind.EVENTUAL_READ, 1, 5, 3, 0, 10);
 

@@ -4,8 +4,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Collection;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The texts of the scripts that change Redis, each put together of what all have in common and of
@@ -47,6 +52,37 @@ final class Scripts {
   /** Changed, for a test that wants to see a guard missed. */
   static Scripts changedBy(UnaryOperator<String> change) {
     return new Scripts(change);
+  }
+
+  /**
+   * Without some of the parts that a line {@code -- guard: name} and the next {@code -- end}
+   * enclose, for a test that wants to see them missed.
+   *
+   * @throws IllegalArgumentException if no script has a guard of such a name
+   */
+  static Scripts without(Collection<String> guards) {
+    Set<String> notFound = new TreeSet<>(guards);
+    Scripts scripts =
+        new Scripts(
+            script -> {
+              String text = script;
+              for (String guard : guards) {
+                Matcher matcher =
+                    Pattern.compile(
+                            "^ *-- guard: " + Pattern.quote(guard) + "\n.*?-- end\n",
+                            Pattern.DOTALL | Pattern.MULTILINE)
+                        .matcher(text);
+                if (matcher.find()) {
+                  notFound.remove(guard);
+                  text = matcher.replaceAll("");
+                }
+              }
+              return text;
+            });
+    if (!notFound.isEmpty()) {
+      throw new IllegalArgumentException("No script has a guard named " + notFound);
+    }
+    return scripts;
   }
 
   private static String resource(String name) {

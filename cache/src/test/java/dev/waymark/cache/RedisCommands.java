@@ -31,4 +31,19 @@ final class RedisCommands {
       throw new UncheckedIOException(unreachable);
     }
   }
+
+  /** Sends a command of plain words; returns the text that it answers with, "" for none. */
+  static String bulk(String host, int port, String command) {
+    try (Socket socket = new Socket(host, port)) {
+      socket.setSoTimeout(10_000);
+      BufferedReader in =
+          new BufferedReader(
+              new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
+      socket.getOutputStream().write((command + "\r\n").getBytes(StandardCharsets.UTF_8));
+      socket.getOutputStream().flush();
+      return in.readLine().equals("$-1") ? "" : in.readLine();
+    } catch (IOException unreachable) {
+      throw new UncheckedIOException(unreachable);
+    }
+  }
 }

@@ -130,6 +130,36 @@ public final class ForkedJvm implements AutoCloseable {
     waitFor(Waiting.LONG);
   }
 
+  /**
+   * Stops it by SIGSTOP, as a long pause does: its connections stay open, nothing of it moves.
+   *
+   * @throws IllegalStateException if it does not run
+   */
+  public void freeze() {
+    signal("STOP");
+  }
+
+  /**
+   * Lets a frozen one go on by SIGCONT.
+   *
+   * @throws IllegalStateException if it does not run
+   */
+  public void thaw() {
+    signal("CONT");
+  }
+
+  private void signal(String signal) {
+    Command.Result sent =
+        Command.run(
+            null,
+            Duration.ofSeconds(10),
+            List.of("sh", "-c", "kill -s \"$0\" \"$1\"", signal, Long.toString(pid())));
+    if (!sent.succeeded()) {
+      throw new IllegalStateException(
+          "%s did not get SIG%s: %s".formatted(this, signal, sent.output()));
+    }
+  }
+
   /** Asks it to end by SIGTERM, as a container engine or Ctrl-C does; returns at once. */
   public void terminate() {
     process.destroy();

@@ -85,13 +85,57 @@ public final class RedisServer {
    * @throws IllegalStateException if it does not answer within 10 s
    */
   public synchronized void flush() {
+    command("FLUSHALL");
+  }
+
+  /**
+   * Ends every connection that listens to a channel ({@code CLIENT KILL TYPE pubsub}); other
+   * connections go on.
+   *
+   * @throws IllegalStateException if it does not answer within 10 s
+   */
+  public synchronized void killSubscribers() {
+    command("CLIENT KILL TYPE pubsub");
+  }
+
+  /**
+   * Writes down what it holds: the next {@link #kill} and {@link #start} bring it back as it was
+   * now, with what came later missing, as after a failover to a replica that was behind. The start
+   * after that one is empty again. Not for servers in containers.
+   *
+   * @throws IllegalStateException if it does not answer within 10 s
+   */
+  public synchronized void save() {
+    command("SAVE");
+  }
+
+  /**
+   * Removes the keys that match a glob-style pattern, as an eviction does.
+   *
+   * @param pattern as for {@code KEYS}, without blanks and quotes
+   * @throws IllegalStateException if it does not answer within 10 s
+   */
+  public synchronized void evict(String pattern) {
+    if (!pattern.matches("[^\\s\"']+")) {
+      throw new IllegalArgumentException("Not a pattern without blanks and quotes: " + pattern);
+    }
+    command(
+        "EVAL \"for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end return 1\" 0 "
+            + pattern);
+  }
+
+  private void command(String command) {
     try {
-      RedisCommand.send(control.address(), Duration.ofSeconds(10), "FLUSHALL");
+      RedisCommand.send(control.address(), Duration.ofSeconds(10), command);
     } catch (IOException e) {
       throw new IllegalStateException(
-          "Redis on %s was not emptied within 10 s (running=%s, frozen=%s): %s"
+          "Redis on %s did not do %s within 10 s (running=%s, frozen=%s): %s"
               .formatted(
-                  control.address(), control.isRunning(), control.isFrozen(), e.getMessage()),
+                  control.address(),
+                  command,
+                  control.isRunning(),
+                  control.isFrozen(),
+                  e.getMessage()),
           e);
     }
   }

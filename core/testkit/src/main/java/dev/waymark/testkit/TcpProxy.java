@@ -51,6 +51,7 @@ public final class TcpProxy implements AutoCloseable {
   private volatile long bytesPerSecond;
   private volatile @Nullable Budget answerBudget;
   private final AtomicReference<byte @Nullable []> fatalAnswer = new AtomicReference<>();
+  private volatile byte @Nullable [] lostAnswer;
 
   private TcpProxy(InetSocketAddress target) throws IOException {
     this.target = target;
@@ -144,7 +145,22 @@ public final class TcpProxy implements AutoCloseable {
   }
 
   /**
-   * Ends every fault; what was held goes on. Connections that were cut stay cut.
+   * Loses every answer with this text in it while its connection goes on, as a channel of messages
+   * does that nobody notices to be deaf. What arrives together is lost together.
+   *
+   * @param ascii as it appears on the wire; an answer of more than 16 KiB, or one whose parts
+   *     arrive apart, is lost in part
+   */
+  public void loseAnswersContaining(String ascii) {
+    if (ascii.isEmpty()) {
+      throw new IllegalArgumentException("Every answer contains the empty text");
+    }
+    change(() -> lostAnswer = ascii.getBytes(StandardCharsets.US_ASCII));
+  }
+
+  /**
+   * Ends every fault; what was held goes on, what was lost stays lost. Connections that were cut
+   * stay cut.
    *
    * @throws UncheckedIOException if somebody took the port while it was refusing
    */
@@ -155,6 +171,7 @@ public final class TcpProxy implements AutoCloseable {
       bytesPerSecond = 0;
       answerBudget = null;
       fatalAnswer.set(null);
+      lostAnswer = null;
       if (listener == null && !closed) {
         try {
           listen(new ServerSocket(port, 50, Address.loopback()));
@@ -406,6 +423,9 @@ public final class TcpProxy implements AutoCloseable {
         }
         boolean cutAfterwards = false;
         if (direction == Direction.ANSWERS) {
+          if (isLost(bytes)) {
+            continue;
+          }
           if (isFatal(bytes)) {
             throw new IOException("cut");
           }
@@ -487,6 +507,11 @@ public final class TcpProxy implements AutoCloseable {
       int allowed = (int) Math.min(length, now.bytes - link.answerBytes);
       link.answerBytes += allowed;
       return allowed;
+    }
+
+    private boolean isLost(byte[] bytes) {
+      byte[] text = lostAnswer;
+      return text != null && indexOf(bytes, text) >= 0;
     }
 
     private boolean isFatal(byte[] bytes) {

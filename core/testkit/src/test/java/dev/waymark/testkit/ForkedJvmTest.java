@@ -53,6 +53,26 @@ class ForkedJvmTest {
   }
 
   @Test
+  void frozenOneSaysNothingUntilItIsThawed() {
+    try (ForkedJvm jvm = ForkedJvm.start(Echo.class, "up")) {
+      jvm.readLine(LIMIT);
+      jvm.freeze();
+      jvm.send("held");
+      assertThatThrownBy(() -> jvm.readLine(Duration.ofMillis(200)))
+          .isInstanceOf(IllegalStateException.class);
+      assertThat(jvm.isAlive()).isTrue();
+
+      jvm.thaw();
+
+      assertThat(jvm.readLine(LIMIT)).isEqualTo("held");
+      jvm.kill();
+      assertThatThrownBy(jvm::thaw)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("did not get SIGCONT");
+    }
+  }
+
+  @Test
   void grandchildEndsWhenItsKilledParentIsGone() {
     long grandchild;
     try (ForkedJvm parent = ForkedJvm.start(Parent.class)) {

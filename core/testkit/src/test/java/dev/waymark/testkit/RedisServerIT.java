@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.net.ConnectException;
+import java.net.Socket;
 import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -43,7 +45,7 @@ class RedisServerIT {
 
     assertThat(redis.isRunning()).isFalse();
     assertThatExceptionOfType(ConnectException.class).isThrownBy(() -> send("PING"));
-    assertThatThrownBy(redis::flush).hasMessageContaining("was not emptied within 10 s");
+    assertThatThrownBy(redis::flush).hasMessageContaining("did not do FLUSHALL within 10 s");
 
     redis.start();
 
@@ -70,6 +72,47 @@ class RedisServerIT {
     send("SET key value");
     redis.flush();
     assertThat(send("DBSIZE")).isEqualTo("0");
+  }
+
+  @Test
+  void savedOneComesBackOnceAsItWas() throws IOException {
+    send("SET key old");
+    redis.save();
+    send("SET key new");
+    redis.kill();
+    redis.start();
+    assertThat(send("GET key")).isEqualTo("old");
+
+    redis.kill();
+    redis.start();
+    assertThat(send("DBSIZE")).isEqualTo("0");
+  }
+
+  @Test
+  void onlyWhatMatchesIsEvicted() throws IOException {
+    redis.flush();
+    send("SET a:1 x");
+    send("SET b:1 x");
+    redis.evict("a:*");
+    assertThat(send("DBSIZE")).isEqualTo("1");
+    assertThat(send("GET b:1")).isEqualTo("x");
+  }
+
+  @Test
+  void onlySubscribersLoseTheirConnection() throws IOException {
+    try (Socket subscriber = new Socket(redis.host(), redis.port());
+        Socket other = new Socket(redis.host(), redis.port())) {
+      subscriber.setSoTimeout(10_000);
+      other.setSoTimeout(10_000);
+      subscriber.getOutputStream().write("SUBSCRIBE news\r\n".getBytes(StandardCharsets.US_ASCII));
+      assertThat((char) subscriber.getInputStream().read()).isEqualTo('*');
+
+      redis.killSubscribers();
+
+      subscriber.getInputStream().readAllBytes();
+      other.getOutputStream().write("PING\r\n".getBytes(StandardCharsets.US_ASCII));
+      assertThat((char) other.getInputStream().read()).isEqualTo('+');
+    }
   }
 
   private static String send(String command) throws IOException {

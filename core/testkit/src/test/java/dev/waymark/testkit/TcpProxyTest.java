@@ -175,6 +175,21 @@ class TcpProxyTest {
   }
 
   @Test
+  void answersWithATextAreLostAndTheConnectionGoesOn() throws Exception {
+    try (Socket client = client()) {
+      exchange(client, "message 1");
+      proxy.loseAnswersContaining("message");
+      send(client, "message 2");
+      assertThat(received.poll(5, TimeUnit.SECONDS)).isEqualTo("message 1");
+      assertThat(received.poll(5, TimeUnit.SECONDS)).isEqualTo("message 2");
+
+      exchange(client, "reply 3");
+      proxy.heal();
+      exchange(client, "message 4");
+    }
+  }
+
+  @Test
   void deadServerBehindItResetsTheClient() throws IOException {
     server.close();
     try (Socket client = client()) {
@@ -203,6 +218,9 @@ class TcpProxyTest {
         .withMessage("A latency of PT-0.001S is negative");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> proxy.cutNextAnswerContaining(""))
+        .withMessage("Every answer contains the empty text");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> proxy.loseAnswersContaining(""))
         .withMessage("Every answer contains the empty text");
   }
 
