@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.LoggerFactory;
 
 /** Where work goes that no caller waits for; one task at a time. */
 interface Background extends AutoCloseable {
@@ -40,7 +41,7 @@ interface Background extends AutoCloseable {
       public void every(Duration pause, Runnable task) {
         var unused =
             executor.scheduleWithFixedDelay(
-                task, pause.toNanos(), pause.toNanos(), TimeUnit.NANOSECONDS);
+                () -> carefully(task), pause.toNanos(), pause.toNanos(), TimeUnit.NANOSECONDS);
       }
 
       @Override
@@ -55,6 +56,16 @@ interface Background extends AutoCloseable {
         }
       }
     };
+  }
+
+  /** One failure, of whatever kind, must not be the end of what is to happen again and again. */
+  private static void carefully(Runnable task) {
+    try {
+      task.run();
+    } catch (RuntimeException failure) {
+      LoggerFactory.getLogger(TieredCache.class)
+          .debug("What a cache does in the background failed once and goes on", failure);
+    }
   }
 
   /** Runs nothing. */

@@ -37,7 +37,7 @@ sealed interface KeyForm<K> {
           || key instanceof Integer
           || key instanceof Short
           || key instanceof UUID) {
-        return key.toString();
+        return wellFormed(key.toString());
       }
       throw unknown(key);
     }
@@ -81,7 +81,7 @@ sealed interface KeyForm<K> {
   record Written<K>(Function<K, String> writer) implements KeyForm<K> {
     @Override
     public String text(K key) {
-      return writer.apply(key);
+      return wellFormed(writer.apply(key));
     }
 
     @Override
@@ -126,12 +126,35 @@ sealed interface KeyForm<K> {
     }
 
     private static String textOfTag(String tag) {
-      return "t" + tag;
+      return "t" + wellFormed(tag);
     }
 
     private static int hashOfTag(String tag) {
       return spread(tag.hashCode());
     }
+  }
+
+  /**
+   * On the way to Redis half a surrogate pair becomes a question mark: two keys would share one
+   * value there, and not the place where their writers are announced.
+   */
+  private static String wellFormed(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      char at = text.charAt(i);
+      boolean isPair =
+          Character.isHighSurrogate(at)
+              && i + 1 < text.length()
+              && Character.isLowSurrogate(text.charAt(i + 1));
+      if (isPair) {
+        i++;
+      } else if (Character.isSurrogate(at)) {
+        throw new IllegalArgumentException(
+            "A cache key or tag must be text that can be encoded; at index "
+                + i
+                + " there is half of a surrogate pair");
+      }
+    }
+    return text;
   }
 
   private static String render(Object key, String text, KeyRendering rendering) {

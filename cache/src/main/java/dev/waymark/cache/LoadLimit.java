@@ -68,7 +68,8 @@ final class LoadLimit<K> {
     // In the order of arrival: under a flood, luck must not decide who waits to the end.
     Semaphore ofShard =
         places.computeIfAbsent(shard, same -> new Semaphore(maximum, /* fair= */ true));
-    if (ofShard.tryAcquire()) {
+    // A try without a wait would pass by those who wait already, fair or not.
+    if (!ofShard.hasQueuedThreads() && ofShard.tryAcquire()) {
       return new Place(ofShard, 0);
     }
     long from = System.nanoTime();

@@ -45,19 +45,29 @@ final class Owed {
     keys.keySet().removeIf(key -> key.cache().equals(cache));
   }
 
-  /** What is due, without forgetting it: that comes after it was done. */
-  Due due() {
+  /**
+   * Takes out what is due, to be paid now. What becomes due meanwhile is a debt of its own, even of
+   * the same key or cache: the payment under way may have been made before its change.
+   */
+  Due take() {
     List<DueChange> changes = new ArrayList<>();
     keys.forEach((key, change) -> changes.add(new DueChange(key, change)));
-    return new Due(changes, List.copyOf(wholeCaches));
+    Due due = new Due(changes, List.copyOf(wholeCaches));
+    keys.clear();
+    wholeCaches.clear();
+    return due;
   }
 
-  /** Forgets what was done, unless it has become due again in the meantime. */
-  void done(Due due) {
-    for (DueChange done : due.changes) {
-      keys.remove(done.key, done.change);
+  /** Could not be paid, or not all of it. */
+  void putBack(Due due) {
+    due.wholeCaches.forEach(this::addAllOf);
+    for (DueChange unpaid : due.changes) {
+      SharedTier.Change since = keys.get(unpaid.key);
+      add(unpaid.key, unpaid.change);
+      if (since != null && keys.containsKey(unpaid.key)) {
+        keys.put(unpaid.key, both(unpaid.change, since));
+      }
     }
-    due.wholeCaches.forEach(wholeCaches::remove);
   }
 
   record Due(List<DueChange> changes, List<String> wholeCaches) {}

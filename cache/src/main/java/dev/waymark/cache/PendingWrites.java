@@ -40,6 +40,10 @@ final class PendingWrites<K, V> implements TransactionHook {
   private boolean everything;
   private @Nullable Announcement announcement;
   private String shard = "";
+
+  /** Whether the time to announce has come: what is added later would go untold. */
+  private boolean isAnnounced;
+
   private boolean ended;
 
   /** The bytes of a value for Redis; null if it has none. */
@@ -119,6 +123,13 @@ final class PendingWrites<K, V> implements TransactionHook {
   }
 
   private void refuseIfEnded() {
+    if (isAnnounced && !ended) {
+      throw new IllegalStateException(
+          "Cache "
+              + cache
+              + " has announced the transaction's changes already, and one that comes later would not"
+              + " be: say what changes before the transaction's hooks run");
+    }
     if (ended) {
       throw new IllegalStateException(
           "The transaction has ended; what changes now belongs to another one");
@@ -127,6 +138,7 @@ final class PendingWrites<K, V> implements TransactionHook {
 
   @Override
   public void beforeCommit(Transaction transaction) {
+    isAnnounced = true;
     shard = transaction.shard();
     step(Steps.Step.WORKED);
     // The transaction id may cost a round trip: not while nobody would be told it.

@@ -586,9 +586,11 @@ final class ReadPath<K, V> {
     }
   }
 
+  /** A hit that is to be loaded is a value too large to be kept: nobody judges the load either. */
   private boolean onlyThePrimaryWillDo(SharedTier.Lookup found) {
     return settings.primaryLoader != null
         && (found instanceof SharedTier.Lookup.Awaited
+            || found instanceof SharedTier.Lookup.Hit
             || (found instanceof SharedTier.Lookup.Leased leased
                 && leased.doubt() == SharedTier.Doubt.IN_DOUBT));
   }

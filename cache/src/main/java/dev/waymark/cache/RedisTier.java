@@ -461,14 +461,18 @@ public final class RedisTier implements AutoCloseable {
             available = true;
             break;
           }
-          due = owed.due();
+          due = owed.take();
         }
-        due.wholeCaches().forEach(shared::forget);
-        pay(due.changes());
+        try {
+          due.wholeCaches().forEach(shared::forget);
+          pay(due.changes());
+        } catch (RuntimeException | Error unpaid) {
+          synchronized (lock) {
+            owed.putBack(due);
+          }
+          throw unpaid;
+        }
         told += due.changes().size() + due.wholeCaches().size();
-        synchronized (lock) {
-          owed.done(due);
-        }
       }
       reportBack(told);
       // L1 is in use again as soon as it knows what it has missed.

@@ -165,8 +165,11 @@ local function generation(tag, fresh, millis)
   if type(known) == 'string' then
     return known
   end
-  redis.call('SET', tag, fresh, 'PX', millis)
-  return fresh
+  -- With the time, as an epoch: a command that is carried out twice must not bring an old one back.
+  local time = redis.call('TIME')
+  local born = fresh .. '-' .. time[1] .. string.format('%06d', time[2])
+  redis.call('SET', tag, born, 'PX', millis)
+  return born
 end
 
 -- One key: its value, or the right to fill it. See read.lua for what is returned.

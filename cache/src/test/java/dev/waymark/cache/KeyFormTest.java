@@ -7,6 +7,8 @@ import dev.waymark.KeyRendering;
 import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class KeyFormTest {
   private enum Colour {
@@ -65,5 +67,22 @@ class KeyFormTest {
             .distinct()
             .count();
     assertThat(buckets).isEqualTo(CacheKey.BUCKETS);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a\uD800", "\uDC00a", "\uD800\uD800", "\uDC00\uD800"})
+  void halfASurrogatePairIsRefused(String text) {
+    assertThatThrownBy(() -> new KeyForm.Known<String>().text(text))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("half of a surrogate pair");
+    assertThatThrownBy(() -> new KeyForm.Written<Long>(key -> text).text(1L))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> KeyForm.Tagged.address("users", text))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void wholeSurrogatePairsAreText() {
+    assertThat(new KeyForm.Known<String>().text("a\uD83D\uDE00")).isEqualTo("a\uD83D\uDE00");
   }
 }
