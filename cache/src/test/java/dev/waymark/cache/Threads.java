@@ -30,6 +30,7 @@ final class Threads {
                             .filter(
                                 name ->
                                     !name.equals("Attach Listener")
+                                        && !name.equals("CompletableFutureDelayScheduler")
                                         && !name.startsWith("process reaper")
                                         && !name.startsWith("Cleaner-")
                                         && !name.startsWith("Common-Cleaner"))
