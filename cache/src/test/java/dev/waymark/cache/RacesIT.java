@@ -433,7 +433,8 @@ class RacesIT {
       }
       assertThat(here.isAvailable()).isFalse();
 
-      session.set(SessionToken.of(position));
+      // Not in the place of what the cache has told the session: that nobody was told of this.
+      session.updateAndGet(seen -> seen.advancedTo(position));
       assertThat(reader.get(7L)).isEqualTo("new");
       // One may have been under way; the one after that proves what the session has seen.
       int before = beats.get();
