@@ -9,11 +9,14 @@ import dev.waymark.PositionedRead;
 import dev.waymark.ReadMark;
 import dev.waymark.Role;
 import dev.waymark.Route;
+import dev.waymark.RowImage;
 import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.WaymarkException;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -76,6 +79,11 @@ public final class TieredCache<K, V> {
   private final @Nullable Horizons horizons;
   private final @Nullable Sweeper sweeper;
   private final @Nullable Consumer<SessionToken> sessionSaw;
+
+  /** Asks for the age where there is a change stream to know it. */
+  private final SharedTier.Asking asking;
+
+  private final @Nullable Duration changesBound;
   private final Time time;
 
   /** Losses of Redis' state that this process is mending, so that not every reader does. */
@@ -121,6 +129,9 @@ public final class TieredCache<K, V> {
     this.horizons = builder.horizons;
     this.sweeper = horizons == null ? null : new Sweeper(name, redis, horizons);
     this.sessionSaw = builder.sessionSaw;
+    this.asking =
+        builder.changedBy.isEmpty() ? SharedTier.Asking.READ : SharedTier.Asking.READ_WITH_AGE;
+    this.changesBound = builder.changesBound;
     this.l1StalenessBound = builder.redis == null ? null : builder.l1StalenessBound;
     this.time = builder.time;
   }
@@ -368,15 +379,17 @@ public final class TieredCache<K, V> {
     String leaseToken = UUID.randomUUID().toString();
     Duration waited = Duration.ZERO;
     Duration wait = FIRST_WAIT;
-    SharedTier.Lookup found = redis.read(address, leaseToken, SharedTier.Asking.READ);
+    SharedTier.Lookup found = redis.read(address, leaseToken, asking);
     while (true) {
       if (found instanceof SharedTier.Lookup.Hit hit) {
         ValueFormat.Stored<V> stored = Objects.requireNonNull(format).decode(hit.value());
-        if (stored != null && shows(stored.position(), session)) {
+        if (stored != null && isYoungEnough(hit) && shows(stored.position(), session)) {
           l2Hits.increment();
-          keepLocally(key, stored.value(), stored.position(), flight, hit.remaining());
+          keepLocally(
+              key, stored.value(), stored.position(), flight, shorter(hit.remaining(), left(hit)));
           CacheAnswer<V> answer =
-              new CacheAnswer<>(stored.value(), CacheAnswer.Tier.L2, stored.position(), null);
+              new CacheAnswer<>(
+                  stored.value(), CacheAnswer.Tier.L2, stored.position(), null, hit.age());
           flight.land(answer, null);
           shown(stored.position(), null, session);
           return answer;
@@ -389,11 +402,33 @@ public final class TieredCache<K, V> {
           && pause(wait)) {
         waited = waited.plus(wait);
         wait = shorter(wait.multipliedBy(2), LONGEST_BETWEEN_LOOKS);
-        found = redis.read(address, leaseToken, SharedTier.Asking.READ);
+        found = redis.read(address, leaseToken, asking);
       } else {
         return loadAndKeep(key, address, leaseToken, found, flight);
       }
     }
+  }
+
+  private boolean isYoungEnough(SharedTier.Lookup.Hit hit) {
+    return changesBound == null || (hit.age() != null && hit.age().compareTo(changesBound) <= 0);
+  }
+
+  /** How much longer a value that was loaded will be young enough. */
+  private Duration left(Role from, SingleFlight.Flight<V> flight) {
+    if (changesBound == null) {
+      return timeToLive;
+    }
+    // What a replica lacks, and nobody has announced, is known when Redis is asked for the value.
+    return from == Role.PRIMARY
+        ? changesBound.minusNanos(time.nanos() - flight.beganAtNanos())
+        : Duration.ZERO;
+  }
+
+  /** How much longer a hit will be young enough. */
+  private Duration left(SharedTier.Lookup.Hit hit) {
+    return changesBound == null || hit.age() == null
+        ? hit.remaining()
+        : changesBound.minus(hit.age());
   }
 
   /** From the database, and into the tiers that may have it. */
@@ -528,7 +563,11 @@ public final class TieredCache<K, V> {
     PositionedRead<@Nullable V> loaded = offer.loaded;
     if (fill instanceof SharedTier.Fill.Stored) {
       keepLocally(
-          offer.key, loaded.value(), loaded.position(), offer.flight, lifeOf(loaded.value()));
+          offer.key,
+          loaded.value(),
+          loaded.position(),
+          offer.flight,
+          shorter(lifeOf(loaded.value()), left(loaded.route().role(), offer.flight)));
       return;
     }
     unshared.increment();
@@ -619,6 +658,9 @@ public final class TieredCache<K, V> {
   private void keepUnvouched(
       K key, PositionedRead<@Nullable V> loaded, SingleFlight.Flight<V> flight) {
     Duration life = shorter(lifeOf(loaded.value()), l1TimeToLive);
+    if (changesBound != null) {
+      life = shorter(life, changesBound);
+    }
     if (l1StalenessBound != null) {
       life = shorter(life, l1StalenessBound);
     }
@@ -721,6 +763,9 @@ public final class TieredCache<K, V> {
     private @Nullable Loader<K, V> primaryLoader;
     private @Nullable Horizons horizons;
     private @Nullable Consumer<SessionToken> sessionSaw;
+    private final Map<String, Function<RowImage, ? extends Collection<? extends K>>> changedBy =
+        new LinkedHashMap<>();
+    private @Nullable Duration changesBound;
     private Time time = Time.system();
 
     private Builder(String name, Loader<K, V> loader) {
@@ -905,7 +950,47 @@ public final class TieredCache<K, V> {
       if (writeThrough) {
         throw new IllegalStateException("unfenced() contradicts writeThrough()");
       }
+      if (changesBound != null) {
+        throw new IllegalStateException("unfenced() contradicts changesBound(...)");
+      }
       this.withoutRedis = PendingWrites.WithoutRedis.NEVER_ANNOUNCE;
+      return this;
+    }
+
+    /**
+     * Drops keys when a row of a table changes, whoever changes it: mode {@code event}. Needs a
+     * change stream, {@code database.changes(redis.changes())}, in a process that has this cache,
+     * and {@link #redis}. May be said of several tables.
+     *
+     * @param table as SQL would write it: {@code users}, or {@code app.users} in that schema alone
+     * @param keys the keys that a row belongs to, called with the row as it was, as far as the log
+     *     tells, and as it is; empty for none. If it throws, every key is dropped. The old row has
+     *     the columns of the table's replica identity, and is not told at all where an update left
+     *     those as they were: a key made of other columns needs {@code REPLICA IDENTITY FULL}
+     */
+    public Builder<K, V> changedBy(
+        String table, Function<RowImage, ? extends Collection<? extends K>> keys) {
+      if (changedBy.putIfAbsent(table, Objects.requireNonNull(keys, "keys")) != null) {
+        throw new IllegalArgumentException("changedBy(...) was already told of table " + table);
+      }
+      return this;
+    }
+
+    /**
+     * How old a hit may be at most against changes that nobody announced, of tables that it is
+     * {@link #changedBy}; at least 100 ms. An older one is a miss, and so is one whose age nobody
+     * knows because no change stream is followed: the cache answers from the database until it is.
+     * Should be several times {@code changes.interval}. Without: not looked at.
+     */
+    public Builder<K, V> changesBound(Duration changesBound) {
+      if (changesBound.compareTo(Duration.ofMillis(100)) < 0) {
+        throw new IllegalArgumentException(
+            "changesBound must be at least 100 ms, not " + changesBound);
+      }
+      if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+        throw new IllegalStateException("changesBound(...) contradicts unfenced()");
+      }
+      this.changesBound = changesBound;
       return this;
     }
 
@@ -939,9 +1024,27 @@ public final class TieredCache<K, V> {
         throw new IllegalStateException(
             "redis(...) needs horizons(...), such as database::horizon, or unfenced()");
       }
+      if (redis == null && !changedBy.isEmpty()) {
+        throw new IllegalStateException("changedBy(...) needs redis(...)");
+      }
+      if (changesBound != null && changedBy.isEmpty()) {
+        throw new IllegalStateException("changesBound(...) needs changedBy(...)");
+      }
       TieredCache<K, V> cache = new TieredCache<>(this);
       if (redis != null) {
         redis.register(name, cache.local);
+      }
+      if (redis != null && !changedBy.isEmpty()) {
+        redis.follow(
+            name,
+            new ChangeMapping<>(
+                name,
+                cache.keys,
+                withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
+                    ? ChangeMapping.Proof.UNFENCED
+                    : ChangeMapping.Proof.FENCED,
+                cache.sweeper,
+                changedBy));
       }
       return cache;
     }

@@ -6,6 +6,8 @@
 --   l<cell>:<shard>  floor: 'system timeline lsn', at or after the last commit known
 --   H:<shard>  'epoch xid': horizon; nobody knows which writers with smaller ids were forgotten
 --   L:<shard>  'epoch system timeline lsn': at or after every commit before the horizon
+--   w:<shard>  'epoch moment system timeline lsn': all that was acknowledged before the moment has been told, and
+--              all before the position
 --   T:<shard>  'system timeline': the latest timeline heard of
 --
 -- A line '-- guard: name' and the next '-- end' enclose what a test may cut out to see that it is missed.

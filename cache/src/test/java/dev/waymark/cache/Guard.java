@@ -14,7 +14,9 @@ enum Guard {
   HORIZON,
   RECOVERY_TOKEN,
   INTENT,
-  TIMELINE;
+  TIMELINE,
+  STREAM_DOUBT,
+  STREAM_INTENT;
 
   /** The scripts without this guard. */
   Scripts cutOut() {
