@@ -84,10 +84,12 @@ class ArchitectureTest {
         .containsExactly(
             "Builder",
             "CacheAnswer",
+            "CacheChanges",
             "CacheStatistics",
             "Codec",
             "Loader",
             "RedisTier",
+            "Statistics",
             "Tier",
             "TieredCache");
   }

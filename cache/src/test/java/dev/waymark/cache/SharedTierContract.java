@@ -701,6 +701,7 @@ abstract class SharedTierContract {
     changed(150);
     assertThat(sweep(List.of(key.cell()), upTo(200))).isZero();
     assertThat(fillAnew(OLD, replica(EARLY))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    one.release(key, "anew");
     assertThat(fillAnew(NEW, replica(LATE))).isEqualTo(new Fill.Stored());
   }
 
