@@ -78,6 +78,8 @@ final class ReadPath<K, V> {
    * @param staleWhileRevalidate for how long after its fetch a value that has changed may still be
    *     served; zero for not at all
    * @param background where values are fetched that nobody waits for; null if none ever are
+   * @param asking whether hits are to tell their age, which only a change stream knows
+   * @param changesBound how old a hit may be; null for any age
    */
   record Settings<K, V>(
       Loader<K, V> loader,
@@ -93,7 +95,9 @@ final class ReadPath<K, V> {
       @Nullable Horizons horizons,
       @Nullable Consumer<SessionToken> sessionSaw,
       Supplier<? extends RandomGenerator> random,
-      @Nullable Executor background) {}
+      @Nullable Executor background,
+      SharedTier.Asking asking,
+      @Nullable Duration changesBound) {}
 
   ReadPath(
       String name,
@@ -126,6 +130,11 @@ final class ReadPath<K, V> {
 
   CacheKey address(K key) {
     return new CacheKey(name, keys.text(key), keys.hash(key), keys.tag(key));
+  }
+
+  /** Null where nothing is proven. */
+  @Nullable Sweeper sweeper() {
+    return sweeper;
   }
 
   static <V> CacheAnswer<V> fromL1(LocalTier.Entry<V> entry) {
@@ -304,7 +313,7 @@ final class ReadPath<K, V> {
     CacheKey address = address(key);
     String leaseToken = UUID.randomUUID().toString();
     Patience patience = new Patience();
-    SharedTier.Lookup found = redis.read(address, leaseToken, SharedTier.Asking.READ);
+    SharedTier.Lookup found = redis.read(address, leaseToken, settings.asking);
     while (true) {
       if (found instanceof SharedTier.Lookup.Hit hit) {
         Served<V> served = serve(key, address, hit, session, flight);
@@ -318,7 +327,7 @@ final class ReadPath<K, V> {
         }
         found = redis.read(address, leaseToken, SharedTier.Asking.REFRESH);
       } else if (isWorthWaiting(found) && patience.waitOnce()) {
-        found = redis.read(address, leaseToken, SharedTier.Asking.READ);
+        found = redis.read(address, leaseToken, settings.asking);
       } else {
         patience.end();
         return loadAndKeep(key, address, leaseToken, found, session, flight);
@@ -338,7 +347,7 @@ final class ReadPath<K, V> {
 
     record TooLarge<V>() implements Served<V> {}
 
-    /** It cannot be read, or the session has seen more. */
+    /** It cannot be read, may be too old, or the session has seen more. */
     record Useless<V>() implements Served<V> {}
   }
 
@@ -356,14 +365,17 @@ final class ReadPath<K, V> {
       listener.unreadable(name);
     }
     if (decoded instanceof ValueFormat.Decoded.Value<V> stored
+        && isYoungEnough(hit)
         && shows(stored.position(), session)) {
       counters.l2Hits.increment();
-      keepLocally(key, stored.value(), stored.position(), flight, hit.remaining());
+      keepLocally(
+          key, stored.value(), stored.position(), flight, hit.remaining(), stillYoungEnough(hit));
       if (hit.remaining().compareTo(settings.refreshAhead) < 0) {
         inBackground(key, () -> refresh(key, address));
       }
       CacheAnswer<V> answer =
-          new CacheAnswer<>(stored.value(), CacheAnswer.Tier.L2, stored.position(), null);
+          new CacheAnswer<>(
+              stored.value(), CacheAnswer.Tier.L2, stored.position(), null, hit.age());
       flight.land(answer, null);
       shown(stored.position(), null, session);
       return new Served.Answer<>(answer);
@@ -534,13 +546,13 @@ final class ReadPath<K, V> {
     }
     String leaseToken = UUID.randomUUID().toString();
     Sorting sorting = new Sorting(leaseToken, session, answers);
-    sorting.ask(led, SharedTier.Asking.READ);
+    sorting.ask(led, settings.asking);
     if (!sorting.useless.isEmpty()) {
       sorting.ask(takeAll(sorting.useless), SharedTier.Asking.REFRESH);
     }
     Patience patience = new Patience();
     while (!sorting.awaited.isEmpty() && patience.waitOnce()) {
-      sorting.ask(takeAll(sorting.awaited), SharedTier.Asking.READ);
+      sorting.ask(takeAll(sorting.awaited), settings.asking);
     }
     patience.end();
     sorting.toLoad.addAll(sorting.awaited);
@@ -838,7 +850,13 @@ final class ReadPath<K, V> {
     PositionedRead<@Nullable V> loaded = offer.loaded;
     if (fill instanceof SharedTier.Fill.Stored) {
       if (offer.encoded instanceof ValueFormat.Encoded.Whole) {
-        keepLocally(offer.key, loaded.value(), loaded.position(), offer.flight, offer.life);
+        keepLocally(
+            offer.key,
+            loaded.value(),
+            loaded.position(),
+            offer.flight,
+            offer.life,
+            stillYoungEnough(loaded.route().role(), offer.flight));
       } else {
         counters.unshared.increment();
       }
@@ -892,12 +910,36 @@ final class ReadPath<K, V> {
 
   // ---- into L1 --------------------------------------------------------------------------------
 
+  private boolean isYoungEnough(SharedTier.Lookup.Hit hit) {
+    Duration bound = settings.changesBound;
+    return bound == null || (hit.age() != null && hit.age().compareTo(bound) <= 0);
+  }
+
+  /** For how long a hit will be young enough; null for as long as it lives. */
+  private @Nullable Duration stillYoungEnough(SharedTier.Lookup.Hit hit) {
+    Duration bound = settings.changesBound;
+    return bound == null || hit.age() == null ? null : bound.minus(hit.age());
+  }
+
+  /** The same of a value that was loaded. */
+  private @Nullable Duration stillYoungEnough(Role from, SingleFlight.Flight<V> flight) {
+    Duration bound = settings.changesBound;
+    if (bound == null) {
+      return null;
+    }
+    // What a replica lacks, and nobody has announced, is known when Redis is asked for the value.
+    return from == Role.PRIMARY
+        ? bound.minusNanos(time.nanos() - flight.beganAtNanos())
+        : Duration.ZERO;
+  }
+
   private void keepLocally(
       K key,
       @Nullable V value,
       @Nullable LogPosition position,
       SingleFlight.Flight<V> flight,
-      Duration remaining) {
+      Duration remaining,
+      @Nullable Duration youngEnough) {
     boolean fenced = settings.withoutRedis != PendingWrites.WithoutRedis.NEVER_ANNOUNCE;
     // Gone from here when it is to be fetched anew there: else nobody would notice in time.
     Duration atMost =
@@ -906,6 +948,9 @@ final class ReadPath<K, V> {
             : remaining;
     // The channel vouches for it as long as it lives: its time in L1 only clears what is not used.
     Duration life = fenced && hotKeys.isHot(key) ? atMost : shorter(atMost, settings.l1TimeToLive);
+    if (youngEnough != null) {
+      life = shorter(life, youngEnough);
+    }
     local.put(
         key,
         new LocalTier.Entry<>(
@@ -929,6 +974,9 @@ final class ReadPath<K, V> {
     Duration life = shorter(lifeOf(loaded.value()), settings.l1TimeToLive);
     if (bound != null) {
       life = shorter(life, bound);
+    }
+    if (settings.changesBound != null) {
+      life = shorter(life, settings.changesBound);
     }
     local.put(
         key,

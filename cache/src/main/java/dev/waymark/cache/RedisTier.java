@@ -16,6 +16,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -56,6 +57,7 @@ public final class RedisTier implements AutoCloseable {
   private final Time time;
   private final Steps steps;
   private final Map<String, Member> caches = new ConcurrentHashMap<>();
+  private final Map<String, ChangeMapping> mappings = new ConcurrentHashMap<>();
   private final SharedTier.Listener listener = new Dispatch();
 
   /** Guards what follows; never held over I/O. */
@@ -157,6 +159,15 @@ public final class RedisTier implements AutoCloseable {
     return tier;
   }
 
+  /**
+   * What takes a database's change stream over for all caches of this tier that are {@linkplain
+   * TieredCache.Builder#changedBy changed by} tables: {@code database.changes(redis.changes())}
+   * with the routing module. Build the caches first.
+   */
+  public CacheChanges changes() {
+    return new CacheChanges(this);
+  }
+
   /** Whether Redis is in use at this moment. */
   public boolean isAvailable() {
     return available;
@@ -246,6 +257,28 @@ public final class RedisTier implements AutoCloseable {
               + "; two with one name would not hear of each other's changes");
     }
     beatSoon(cache);
+  }
+
+  /** Of a registered cache: the change stream is to tell it of changes. */
+  void follow(String cache, ChangeMapping mapping) {
+    mappings.put(cache, mapping);
+  }
+
+  Map<String, ChangeMapping> mappings() {
+    return Map.copyOf(mappings);
+  }
+
+  /**
+   * For the change stream, which tells again what could not be told. A failure is not taken for an
+   * outage: its commands are many, and late under a load under which a read is in time.
+   */
+  <T> T askOrThrow(Function<SharedTier, T> operation) {
+    if (!available) {
+      throw new SharedTierException(
+          "Redis at " + name + " is not in use at the moment",
+          new IllegalStateException("not available"));
+    }
+    return operation.apply(shared);
   }
 
   SharedTier.Lookup read(CacheKey key, String leaseToken, SharedTier.Asking asking) {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -29,6 +30,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 import org.redisson.Redisson;
@@ -56,6 +58,15 @@ final class RedissonTier implements SharedTier {
 
   /** How many keys one script takes: Redis does nothing else meanwhile. */
   private static final int LARGEST_GROUP = 200;
+
+  /**
+   * How many scripts of a change stream are under way at once: Redisson begins to count a command's
+   * time before its turn has come.
+   */
+  private static final int WAVE = 32;
+
+  /** Of a cell; about a thousand. */
+  private static final int LONGEST_DOUBT = 24_000;
 
   private final WaymarkConfig.Redis settings;
   private final @Nullable TrustManagerFactory trust;
@@ -207,7 +218,11 @@ final class RedissonTier implements SharedTier {
   }
 
   private static String asked(Asking asking) {
-    return asking == Asking.READ ? "read" : "refresh";
+    return switch (asking) {
+      case READ -> "read";
+      case READ_WITH_AGE -> "aged";
+      case REFRESH -> "refresh";
+    };
   }
 
   private static Lookup lookup(List<?> answer) {
@@ -215,7 +230,8 @@ final class RedissonTier implements SharedTier {
       case 1 ->
           new Lookup.Hit(
               value((byte[]) answer.get(1)),
-              Duration.ofMillis(((Number) answer.get(2)).longValue()));
+              Duration.ofMillis(((Number) answer.get(2)).longValue()),
+              age(((Number) answer.get(3)).longValue()));
       case 2 -> new Lookup.Leased(Doubt.NONE);
       case 3 -> new Lookup.Awaited(Doubt.NONE);
       case 4 -> new Lookup.Leased(Doubt.IN_DOUBT);
@@ -304,6 +320,11 @@ final class RedissonTier implements SharedTier {
       }
     }
     return new String[0];
+  }
+
+  /** Negative too if the clock has been put back: it tells nothing then. */
+  private static @Nullable Duration age(long microseconds) {
+    return microseconds < 0 ? null : Duration.of(microseconds, ChronoUnit.MICROS);
   }
 
   /** What follows the line that the scripts have written before it. */
@@ -530,6 +551,101 @@ final class RedissonTier implements SharedTier {
     }
     long deadline = deadline();
     answers.forEach(answer -> await(answer, deadline));
+  }
+
+  @Override
+  public int changed(String cache, String shard, LogPosition position, List<Told> told) {
+    Map<CacheKey, Told> each = new HashMap<>();
+    told.forEach(one -> each.put(one.key(), one));
+    List<CompletableFuture<Long>> wave = new ArrayList<>();
+    int dropped = 0;
+    for (List<CacheKey> group : byBucket(told.stream().map(Told::key).toList())) {
+      Names names = names(group.get(0));
+      List<Object> parts = new ArrayList<>(List.of(names.state(), names.stream()));
+      List<Object> arguments =
+          new ArrayList<>(
+              List.of(
+                  freshEpoch(),
+                  channel,
+                  cache + " " + group.get(0).bucket(),
+                  shard(shard),
+                  text(position),
+                  LONGEST_DOUBT));
+      for (CacheKey key : group) {
+        parts.addAll(List.of(names.value(key), names.lease(key), names.intent(key)));
+        arguments.add(key.cell());
+        arguments.add(key.hash());
+        arguments.add(
+            Objects.requireNonNull(each.get(key)).transactionIds().stream()
+                .map(Long::toUnsignedString)
+                .collect(Collectors.joining(" ")));
+      }
+      wave.add(call(scripts.changed, RScript.ReturnType.LONG, parts, arguments.toArray()));
+      if (wave.size() == WAVE) {
+        dropped += sum(wave);
+        wave.clear();
+      }
+    }
+    return dropped + sum(wave);
+  }
+
+  private int sum(List<CompletableFuture<Long>> wave) {
+    long deadline = deadline();
+    int sum = 0;
+    for (CompletableFuture<Long> answer : wave) {
+      sum += await(answer, deadline).intValue();
+    }
+    return sum;
+  }
+
+  @Override
+  public void reached(String cache, String shard, LogPosition position, long asOf) {
+    List<CompletableFuture<Long>> wave = new ArrayList<>();
+    for (int bucket = 0; bucket < CacheKey.BUCKETS; bucket++) {
+      Names names = new Names(cache, bucket);
+      wave.add(
+          call(
+              scripts.reached,
+              RScript.ReturnType.LONG,
+              List.of(names.state(), names.stream()),
+              freshEpoch(),
+              shard(shard),
+              text(position),
+              asOf));
+    }
+    sum(wave);
+  }
+
+  @Override
+  public long time() {
+    return await(
+        this.<Long>call(
+            "local time = redis.call('TIME') return time[1] * 1000000 + time[2]",
+            RScript.ReturnType.LONG,
+            List.of()));
+  }
+
+  @Override
+  public String follower(String shard) {
+    byte[] note =
+        await(
+            this.<byte[]>call(
+                "return redis.call('GET', KEYS[1]) or ''",
+                RScript.ReturnType.VALUE,
+                List.of(note(shard))));
+    return word(note);
+  }
+
+  @Override
+  public boolean follow(String shard, String before, String now) {
+    return await(
+            this.<Long>call(
+                scripts.follow, RScript.ReturnType.LONG, List.of(note(shard)), before, now))
+        == 1;
+  }
+
+  private String note(String shard) {
+    return "{" + settings.namespace() + ":changes:" + shard(shard) + "}" + LAYOUT;
   }
 
   @Override

@@ -28,6 +28,9 @@ final class Scripts {
   final String sweep;
   final String forget;
   final String beat;
+  final String changed;
+  final String reached;
+  final String follow;
 
   private Scripts(UnaryOperator<String> change) {
     String common = resource("server-info") + resource("common");
@@ -42,6 +45,9 @@ final class Scripts {
     sweep = change.apply(common + resource("sweep"));
     forget = change.apply(common + resource("forget"));
     beat = change.apply(common + resource("beat"));
+    changed = change.apply(common + resource("changed"));
+    reached = change.apply(common + resource("reached"));
+    follow = change.apply(resource("follow"));
   }
 
   /** As they stand in this package. */

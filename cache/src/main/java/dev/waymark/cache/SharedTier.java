@@ -93,6 +93,39 @@ interface SharedTier extends AutoCloseable {
   /** Drops all values, leases and announcements of a cache and tells everyone. */
   void forget(String cache);
 
+  /**
+   * Tells what a shard's change stream has told: values and leases go, everyone is told, and the
+   * transactions are in doubt, which the stream may have read before they are visible. Keys whose
+   * last announcement was the transaction's own are left as they are.
+   *
+   * @param position at or after the commits
+   * @param told of one cache
+   * @return how many keys were dropped
+   */
+  int changed(String cache, String shard, LogPosition position, List<Told> told);
+
+  /**
+   * Says that everything acknowledged on a shard before a moment has been {@linkplain #changed
+   * told}.
+   *
+   * @param asOf by {@link #time()}
+   */
+  void reached(String cache, String shard, LogPosition position, long asOf);
+
+  /** The tier's own clock, in microseconds. */
+  long time();
+
+  /** Who took a shard's changes over last, as {@link #follow} has noted it; empty if nobody did. */
+  String follower(String shard);
+
+  /**
+   * Notes who takes a shard's changes over.
+   *
+   * @param before as it was read
+   * @return false if somebody else has noted something meanwhile
+   */
+  boolean follow(String shard, String before, String now);
+
   /** What this process has missed of a cache's invalidations, for each place that it knows. */
   List<Beat> beat(String cache, List<Place> known);
 
@@ -116,6 +149,8 @@ interface SharedTier extends AutoCloseable {
   enum Asking {
     /** The value if there is one. */
     READ,
+    /** The same, and how old it may be against writers that announce nothing. */
+    READ_WITH_AGE,
     /** A lease, because the value there is does not serve. */
     REFRESH
   }
@@ -132,9 +167,11 @@ interface SharedTier extends AutoCloseable {
      * There is a value.
      *
      * @param remaining how much longer
+     * @param age whatever was acknowledged longer ago is shown, whoever wrote it; null if that was
+     *     not asked for, or nobody knows
      */
     @SuppressWarnings("ArrayRecordComponent") // Never compared; copying every value would be waste.
-    record Hit(byte[] value, Duration remaining) implements Lookup {}
+    record Hit(byte[] value, Duration remaining, @Nullable Duration age) implements Lookup {}
 
     /** There is none, and the caller is the one to fill it. */
     record Leased(Doubt doubt) implements Lookup {}
@@ -287,6 +324,14 @@ interface SharedTier extends AutoCloseable {
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
   record Put(Intent intent, byte[] value, Duration timeToLive) {}
 
+  /**
+   * A key that transactions have changed.
+   *
+   * @param transactionIds PostgreSQL's 64-bit ids, unsigned; none where no doubt is kept because
+   *     nothing is proven
+   */
+  record Told(CacheKey key, List<Long> transactionIds) {}
+
   /** For caches that have only L1. */
   SharedTier NONE =
       new SharedTier() {
@@ -358,6 +403,29 @@ interface SharedTier extends AutoCloseable {
 
         @Override
         public void forget(String cache) {}
+
+        @Override
+        public int changed(String cache, String shard, LogPosition position, List<Told> told) {
+          return 0;
+        }
+
+        @Override
+        public void reached(String cache, String shard, LogPosition position, long asOf) {}
+
+        @Override
+        public long time() {
+          return 0;
+        }
+
+        @Override
+        public String follower(String shard) {
+          return "";
+        }
+
+        @Override
+        public boolean follow(String shard, String before, String now) {
+          return true;
+        }
 
         @Override
         public List<Beat> beat(String cache, List<Place> known) {

@@ -3,6 +3,7 @@ package dev.waymark.cache;
 import dev.waymark.Horizons;
 import dev.waymark.KeyRendering;
 import dev.waymark.LogPosition;
+import dev.waymark.RowImage;
 import dev.waymark.SessionToken;
 import dev.waymark.Transaction;
 import dev.waymark.WaymarkException;
@@ -22,6 +23,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.ToIntBiFunction;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -421,6 +423,11 @@ public final class TieredCache<K, V> {
     private @Nullable Loader<K, V> primaryLoader;
     private @Nullable Horizons horizons;
     private @Nullable Consumer<SessionToken> sessionSaw;
+    private final Map<String, Function<RowImage, ? extends Collection<? extends K>>> changedBy =
+        new LinkedHashMap<>();
+    private final Map<String, Function<RowImage, ? extends Collection<String>>> tagsChangedBy =
+        new LinkedHashMap<>();
+    private @Nullable Duration changesBound;
     private Time time = Time.system();
     private Supplier<? extends RandomGenerator> random = ThreadLocalRandom::current;
 
@@ -777,7 +784,59 @@ public final class TieredCache<K, V> {
       if (writeThrough) {
         throw new IllegalStateException("unfenced() contradicts writeThrough()");
       }
+      if (changesBound != null) {
+        throw new IllegalStateException("unfenced() contradicts changesBound(...)");
+      }
       this.withoutRedis = PendingWrites.WithoutRedis.NEVER_ANNOUNCE;
+      return this;
+    }
+
+    /**
+     * Drops keys when a row of a table changes, whoever changes it: mode {@code event}. Needs a
+     * change stream, {@code database.changes(redis.changes())}, in a process that has this cache,
+     * and {@link #redis}. May be said of several tables.
+     *
+     * @param table as SQL would write it: {@code users}, or {@code app.users} in that schema alone
+     * @param keys the keys that a row belongs to, called with the row as it was, as far as the log
+     *     tells, and as it is; empty for none. If it throws, every key is dropped. The old row has
+     *     the columns of the table's replica identity, and is not told at all where an update left
+     *     those as they were: a key made of other columns needs {@code REPLICA IDENTITY FULL}
+     */
+    public Builder<K, V> changedBy(
+        String table, Function<RowImage, ? extends Collection<? extends K>> keys) {
+      if (changedBy.putIfAbsent(table, Objects.requireNonNull(keys, "keys")) != null) {
+        throw new IllegalArgumentException("changedBy(...) was already told of table " + table);
+      }
+      return this;
+    }
+
+    /**
+     * As {@link #changedBy}, for the {@linkplain #tag tags} that a row belongs to: everything that
+     * carries one of them is dropped.
+     */
+    public Builder<K, V> tagsChangedBy(
+        String table, Function<RowImage, ? extends Collection<String>> tags) {
+      if (tagsChangedBy.putIfAbsent(table, Objects.requireNonNull(tags, "tags")) != null) {
+        throw new IllegalArgumentException("tagsChangedBy(...) was already told of table " + table);
+      }
+      return this;
+    }
+
+    /**
+     * How old a hit may be at most against changes that nobody announced, of the tables it is
+     * {@link #changedBy}; at least 100 ms. An older one is a miss, and so is one whose age nobody
+     * knows because no change stream is followed: the cache answers from the database until it is.
+     * Should be several times {@code changes.interval}. Without: not looked at.
+     */
+    public Builder<K, V> changesBound(Duration changesBound) {
+      if (changesBound.compareTo(Duration.ofMillis(100)) < 0) {
+        throw new IllegalArgumentException(
+            "changesBound must be at least 100 ms, not " + changesBound);
+      }
+      if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
+        throw new IllegalStateException("changesBound(...) contradicts unfenced()");
+      }
+      this.changesBound = changesBound;
       return this;
     }
 
@@ -838,11 +897,63 @@ public final class TieredCache<K, V> {
                 + bound
                 + ")");
       }
+      refuseContradictionsOfChanges();
       TieredCache<K, V> cache = new TieredCache<>(this);
       if (redis != null) {
         redis.register(name, cache.local);
+        if (isChangedByTables()) {
+          redis.follow(name, mapping(cache));
+        }
       }
       return cache;
+    }
+
+    private boolean isChangedByTables() {
+      return !changedBy.isEmpty() || !tagsChangedBy.isEmpty();
+    }
+
+    private void refuseContradictionsOfChanges() {
+      if (redis == null && isChangedByTables()) {
+        throw new IllegalStateException("changedBy(...) needs redis(...)");
+      }
+      if (!tagsChangedBy.isEmpty() && tagOf == null) {
+        throw new IllegalStateException("tagsChangedBy(...) needs tag(...)");
+      }
+      if (changesBound != null && !isChangedByTables()) {
+        throw new IllegalStateException("changesBound(...) needs changedBy(...)");
+      }
+      if (changesBound != null && !staleWhileRevalidate.isZero()) {
+        throw new IllegalStateException(
+            "changesBound(...) contradicts staleWhileRevalidate(...), which serves what is older");
+      }
+    }
+
+    private ChangeMapping mapping(TieredCache<K, V> cache) {
+      Map<String, Function<RowImage, List<CacheKey>>> tables = new LinkedHashMap<>();
+      changedBy.forEach(
+          (table, keysOf) ->
+              tables.put(
+                  table,
+                  row -> keysOf.apply(row).stream().map(key -> cache.path.address(key)).toList()));
+      tagsChangedBy.forEach(
+          (table, tagsOf) ->
+              tables.merge(
+                  table,
+                  row ->
+                      tagsOf.apply(row).stream()
+                          .map(tag -> KeyForm.Tagged.address(name, tag))
+                          .toList(),
+                  (some, more) ->
+                      row ->
+                          Stream.concat(some.apply(row).stream(), more.apply(row).stream())
+                              .toList()));
+      return new ChangeMapping(
+          name,
+          withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
+              ? ChangeMapping.Proof.UNFENCED
+              : ChangeMapping.Proof.FENCED,
+          cache.path.sweeper(),
+          tables);
     }
 
     private KeyForm<K> keyForm() {
@@ -869,7 +980,9 @@ public final class TieredCache<K, V> {
           horizons,
           sessionSaw,
           random,
-          background);
+          background,
+          isChangedByTables() ? SharedTier.Asking.READ_WITH_AGE : SharedTier.Asking.READ,
+          changesBound);
     }
 
     private Builder<K, V> settingL1(String setting) {

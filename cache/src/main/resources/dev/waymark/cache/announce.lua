@@ -42,7 +42,8 @@ for i = 9, #ARGV, 2 do
     elseif not string.find(' ' .. doubt .. ' ', ' ' .. writer .. ' ', 1, true) then
       redis.call('HSET', state, field, doubt .. ' ' .. writer)
     end
-    redis.call('SET', KEYS[k + 2], token, 'PX', ARGV[5])
+    -- With whose it is: the change stream leaves that writer's own change alone.
+    redis.call('SET', KEYS[k + 2], token .. ' ' .. writer, 'PX', ARGV[5])
   else
     redis.call('DEL', KEYS[k + 2])
   end

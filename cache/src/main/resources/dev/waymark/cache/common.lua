@@ -6,6 +6,8 @@
 --   l<cell>:<shard>  floor: 'system timeline lsn', at or after the last commit known
 --   H:<shard>  'epoch xid': horizon; nobody knows which writers with smaller ids were forgotten
 --   L:<shard>  'epoch system timeline lsn': at or after every commit before the horizon
+--   w:<shard>  'epoch moment system timeline lsn': all that was acknowledged before the moment has been told, and
+--              all before the position
 --   T:<shard>  'system timeline': the latest timeline heard of
 --
 -- A line '-- guard: name' and the next '-- end' enclose what a test may cut out to see that it is missed.
@@ -175,7 +177,7 @@ end
 -- One key: its value, or the right to fill it. See read.lua for what is returned.
 local function look(value, lease, tag, state, epoch, token, millis, asking, cell, fresh)
   local born = generation(tag, fresh, 2 * millis)
-  if asking == 'read' then
+  if asking ~= 'refresh' then
     -- pcall: a key of another type, written by somebody else, is a miss and not an error.
     local stored = redis.pcall('GET', value)
     if type(stored) == 'string' then
@@ -188,7 +190,15 @@ local function look(value, lease, tag, state, epoch, token, millis, asking, cell
       current = not tag or string.match(stored, '^%S+ %S+ %S+ (%S+)\n') == born
       -- end
       if hit and current then
-        return {1, stored, redis.call('PTTL', value)}
+        local age = -1
+        if asking == 'aged' then
+          local told = of(epoch, redis.call('HGET', state, 'w:' .. string.match(stored, '^%S+ (%S+) ')))
+          if told then
+            local time = redis.call('TIME')
+            age = time[1] * 1000000 + time[2] - tonumber(string.match(told, '^%d+'))
+          end
+        end
+        return {1, stored, redis.call('PTTL', value), age}
       end
     end
   end

@@ -1,7 +1,7 @@
 -- Reads many keys of one bucket.
 --
 -- KEYS  state, stream, then for each key: value, lease, and its tag where ARGV says that there are tags
--- ARGV  lease token; how long a lease lasts, in ms; 'read', or 'refresh' to pass over the values; an epoch for a
+-- ARGV  lease token; how long a lease lasts, in ms; 'read', 'aged' or 'refresh' as in read.lua; an epoch for a
 --       bucket that has none, or a generation for a tag; 'tags' or 'plain'; then for each key: cell
 -- Returns for each key what read.lua returns
 local epoch = open(KEYS[1], KEYS[2], ARGV[4])

@@ -97,6 +97,7 @@ class ArchitectureTest {
             "Builder",
             "BulkLoader",
             "CacheAnswer",
+            "CacheChanges",
             "CacheCondition",
             "CacheExplanation",
             "CacheListener",
@@ -106,6 +107,7 @@ class ArchitectureTest {
             "Loader",
             "NotKept",
             "RedisTier",
+            "Statistics",
             "Tier",
             "TieredCache",
             "Wait");

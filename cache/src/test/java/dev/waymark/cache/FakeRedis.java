@@ -4,6 +4,7 @@ import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
 import dev.waymark.TransactionSnapshot;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -26,6 +27,7 @@ final class FakeRedis {
   private final TestTime time;
   private final Map<String, Bucket> buckets = new HashMap<>();
   private int lastEpoch;
+  private final Map<String, String> followers = new HashMap<>();
   private final List<Process> processes = new CopyOnWriteArrayList<>();
 
   /** Nothing can be reached. */
@@ -43,6 +45,7 @@ final class FakeRedis {
     final Map<String, Long> horizons = new HashMap<>();
     final Map<String, LogPosition> lowest = new HashMap<>();
     final Map<String, LogPosition> timelines = new HashMap<>();
+    final Map<String, Long> toldUpTo = new HashMap<>();
     final Map<String, Stored> values = new HashMap<>();
     final Map<String, String> tags = new HashMap<>();
     final Map<String, Lease> leases = new HashMap<>();
@@ -62,12 +65,12 @@ final class FakeRedis {
     }
   }
 
-  private record Stored(String epoch, String generation, byte[] value, long until) {}
+  private record Stored(String epoch, String shard, String generation, byte[] value, long until) {}
 
   private record Lease(
       String epoch, String token, String generation, Set<SharedTier.Writer> copy, long until) {}
 
-  private record Intention(String token, long until) {}
+  private record Intention(String epoch, String token, SharedTier.Writer writer, long until) {}
 
   FakeRedis(TestTime time) {
     this.time = time;
@@ -79,6 +82,7 @@ final class FakeRedis {
 
   synchronized void flush() {
     buckets.clear();
+    followers.clear();
   }
 
   synchronized void poison(CacheKey key, Function<byte[], byte[]> change) {
@@ -88,6 +92,7 @@ final class FakeRedis {
         key.text(),
         new Stored(
             bucket.epoch,
+            stored == null ? "shard-1" : stored.shard,
             "-",
             change.apply(stored == null ? new byte[0] : stored.value),
             time.millis() + 60_000));
@@ -110,6 +115,7 @@ final class FakeRedis {
     bucket.epoch = fresh();
     bucket.horizons.clear();
     bucket.lowest.clear();
+    bucket.toldUpTo.clear();
   }
 
   /** Whether a word is to be believed; the first one of a later timeline begins an epoch. */
@@ -237,12 +243,17 @@ final class FakeRedis {
         String generation =
             key.tag() == null ? "-" : bucket.tags.computeIfAbsent(key.tag(), same -> fresh());
         Stored stored = bucket.values.get(key.text());
-        if (asking == Asking.READ
+        if (asking != Asking.REFRESH
             && stored != null
             && stored.epoch.equals(bucket.epoch)
             && (key.tag() == null || stored.generation.equals(generation))) {
+          Long toldUpTo = asking == Asking.READ ? null : bucket.toldUpTo.get(stored.shard);
           return new Lookup.Hit(
-              stored.value.clone(), Duration.ofMillis(stored.until - time.millis()));
+              stored.value.clone(),
+              Duration.ofMillis(stored.until - time.millis()),
+              toldUpTo == null
+                  ? null
+                  : Duration.of(time.millis() * 1_000 - toldUpTo, ChronoUnit.MICROS));
         }
         Set<Writer> doubt = Set.copyOf(bucket.doubt(key));
         Doubt told = doubt.isEmpty() ? Doubt.NONE : Doubt.IN_DOUBT;
@@ -311,7 +322,7 @@ final class FakeRedis {
           }
         }
         bucket.leases.remove(key.text());
-        store(bucket, key, value, timeToLive);
+        store(bucket, key, label.shard(), value, timeToLive);
         return new Fill.Stored();
       }
     }
@@ -385,11 +396,13 @@ final class FakeRedis {
           : null;
     }
 
-    private void store(Bucket bucket, CacheKey key, byte[] value, Duration timeToLive) {
+    private void store(
+        Bucket bucket, CacheKey key, String shard, byte[] value, Duration timeToLive) {
       bucket.values.put(
           key.text(),
           new Stored(
               bucket.epoch,
+              shard,
               key.tag() == null ? "-" : bucket.tags.get(key.tag()),
               value.clone(),
               time.millis() + timeToLive.toMillis()));
@@ -436,7 +449,10 @@ final class FakeRedis {
           String token = place.epoch() + ":" + place.seq();
           if (heard && change instanceof Change.Open open) {
             bucket.doubt(key).add(open.writer());
-            bucket.intents.put(key.text(), new Intention(token, time.millis() + INTENT.toMillis()));
+            bucket.intents.put(
+                key.text(),
+                new Intention(
+                    place.epoch(), token, open.writer(), time.millis() + INTENT.toMillis()));
           } else if (heard && change instanceof Change.Committed committed) {
             bucket.raise(committed.shard(), key.cell(), committed.position());
           }
@@ -468,7 +484,12 @@ final class FakeRedis {
           if (!hear(bucket, writer.shard(), position == null ? writer.begun() : position)) {
             continue;
           }
-          bucket.doubt(key).remove(writer);
+          bucket
+              .doubt(key)
+              .removeIf(
+                  each ->
+                      each.shard().equals(writer.shard())
+                          && each.transactionId() == writer.transactionId());
           if (position != null) {
             bucket.raise(writer.shard(), key.cell(), position);
           }
@@ -478,7 +499,7 @@ final class FakeRedis {
               && last != null
               && last.token.equals(put.intent().token())
               && put.intent().place().epoch().equals(bucket.epoch)) {
-            store(bucket, key, put.value(), put.timeToLive());
+            store(bucket, key, writer.shard(), put.value(), put.timeToLive());
             bucket.leases.remove(key.text());
           }
         }
@@ -540,6 +561,101 @@ final class FakeRedis {
           place = tell(bucket, number, null);
         }
         tell(listener -> listener.invalidated(cache, place, null));
+      }
+    }
+
+    @Override
+    public int changed(String cache, String shard, LogPosition position, List<Told> told) {
+      call();
+      Map<Integer, List<Told>> groups = new LinkedHashMap<>();
+      told.forEach(
+          each -> groups.computeIfAbsent(each.key().bucket(), same -> new ArrayList<>()).add(each));
+      int dropped = 0;
+      for (var group : groups.entrySet()) {
+        List<CacheKey> keys;
+        Place place;
+        synchronized (FakeRedis.this) {
+          Bucket bucket = bucket(cache, group.getKey());
+          keys = drop(bucket, shard, position, group.getValue());
+          if (keys.isEmpty()) {
+            continue;
+          }
+          place = tell(bucket, group.getKey(), keys.stream().mapToInt(CacheKey::hash).toArray());
+        }
+        dropped += keys.size();
+        int[] hashes = keys.stream().mapToInt(CacheKey::hash).toArray();
+        tell(listener -> listener.invalidated(cache, place, hashes));
+      }
+      return dropped;
+    }
+
+    private List<CacheKey> drop(
+        Bucket bucket, String shard, LogPosition position, List<Told> told) {
+      boolean heard = hear(bucket, shard, position);
+      List<CacheKey> dropped = new ArrayList<>();
+      for (Told each : told) {
+        CacheKey key = each.key();
+        Intention last = bucket.intents.get(key.text());
+        List<Writer> writers = new ArrayList<>();
+        for (long id : each.transactionIds()) {
+          if (last == null
+              || !last.epoch.equals(bucket.epoch)
+              || !last.writer.shard().equals(shard)
+              || last.writer.transactionId() != id) {
+            writers.add(new Writer(shard, id, null));
+          }
+        }
+        if (!heard || !writers.isEmpty() || each.transactionIds().isEmpty()) {
+          bucket.values.remove(key.text());
+          bucket.leases.remove(key.text());
+          bucket.intents.remove(key.text());
+          bucket.tags.remove(key.text());
+          dropped.add(key);
+        }
+        if (heard) {
+          bucket.doubt(key).addAll(writers);
+          bucket.raise(shard, key.cell(), position);
+        }
+      }
+      return dropped;
+    }
+
+    @Override
+    public void reached(String cache, String shard, LogPosition position, long asOf) {
+      call();
+      synchronized (FakeRedis.this) {
+        for (int number = 0; number < CacheKey.BUCKETS; number++) {
+          Bucket bucket = bucket(cache, number);
+          if (hear(bucket, shard, position)) {
+            bucket.toldUpTo.merge(shard, asOf, Math::max);
+          }
+        }
+      }
+    }
+
+    @Override
+    public long time() {
+      call();
+      return time.millis() * 1_000;
+    }
+
+    @Override
+    public String follower(String shard) {
+      call();
+      synchronized (FakeRedis.this) {
+        return followers.getOrDefault(shard, "");
+      }
+    }
+
+    @Override
+    public boolean follow(String shard, String before, String now) {
+      call();
+      synchronized (FakeRedis.this) {
+        if (!followers.getOrDefault(shard, "").equals(before)) {
+          return false;
+        }
+        followers.put(shard, now);
+        return true;
       }
     }
 

@@ -15,7 +15,9 @@ enum Guard {
   RECOVERY_TOKEN,
   INTENT,
   TIMELINE,
-  TAG;
+  TAG,
+  STREAM_DOUBT,
+  STREAM_INTENT;
 
   /** The scripts without this guard. */
   Scripts cutOut() {

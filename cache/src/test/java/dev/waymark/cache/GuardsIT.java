@@ -90,6 +90,8 @@ class GuardsIT {
       case INTENT -> announcementThatIsCarriedOutASecondTimeMuchLater();
       case TIMELINE -> readerOfAPrimaryThatHasBeenReplaced();
       case TAG -> pageWhoseRowsChange();
+      case STREAM_DOUBT -> changeThatTheLogTellsBeforeItIsVisible();
+      case STREAM_INTENT -> strangerAfterAWriterThatIsSlowToPut();
     }
   }
 
@@ -253,6 +255,23 @@ class GuardsIT {
     redis.recover("users", key.bucket(), epoch(), "s", new Horizon(140, upTo(140), PROMOTED));
     lease("reader"); // whose process has not noticed
     fill("reader", OLD, upTo(200));
+  }
+
+  private void changeThatTheLogTellsBeforeItIsVisible() {
+    told(150);
+    lease("reader");
+    fill("reader", OLD, upTo(151, 150));
+  }
+
+  private void strangerAfterAWriterThatIsSlowToPut() {
+    Intent first = announce(150); // commits
+    told(151); // a stranger's change, after it
+    redis.settle(List.of(new Settlement(key, new Put(first, OLD, LONG))), writer(150), LATE);
+    waitForSettlement();
+  }
+
+  private void told(long id) {
+    redis.changed("users", "s", EARLY, List.of(new SharedTier.Told(key, List.of(id))));
   }
 
   /** The one that the scripts cannot see: what stands in the horizon. */

@@ -8,6 +8,7 @@ import dev.waymark.WaymarkConfig;
 import dev.waymark.testkit.TestCluster;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -69,6 +70,17 @@ class RedissonTierIT extends SharedTierContract {
     assertThat(redis("PTTL " + BUCKET + "intent:7")).matches(":(2[0-9]{4}|30000)");
     assertThat(redis("PTTL " + BUCKET + "state")).isEqualTo(":-1");
     assertThat(redis("PTTL " + BUCKET + "stream")).isEqualTo(":-1");
+  }
+
+  @Test
+  void cellThatNobodyReadsDoesNotGrowForEver() {
+    fillAnew(OLD, primary(upTo(140)));
+    List<Long> many = LongStream.range(0, 2_000).mapToObj(id -> BASE + 150 + id).toList();
+    one.changed("users", SHARD, LATE, List.of(new SharedTier.Told(neighbour, many)));
+    assertThat(redis("HEXISTS " + BUCKET + "state x" + neighbour.cell())).isEqualTo(":0");
+    // In exchange nothing is kept until a horizon is drawn that is later than all of them.
+    assertThat(fillAnew(OLD, primary(upTo(10_000))))
+        .isInstanceOf(SharedTier.Fill.Unrecovered.class);
   }
 
   @Test

@@ -663,6 +663,188 @@ abstract class SharedTierContract {
     await().untilAsserted(() -> assertThat(doubtOf(keys.get(17))).isEqualTo(Doubt.NONE));
   }
 
+  // ---- what the database's log tells -----------------------------------------------------------
+
+  private int changed(int... ids) {
+    List<Long> each = IntStream.of(ids).mapToObj(id -> BASE + id).toList();
+    return two.changed("users", SHARD, LATE, List.of(new SharedTier.Told(key, each)));
+  }
+
+  @Test
+  void changeThatNobodyAnnouncedDropsTheValueAndIsToldToAll() {
+    fillAnew(OLD, primary(upTo(140)));
+    assertThat(changed(150)).isEqualTo(1);
+    assertThat(read(one, "t2")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
+    await()
+        .untilAsserted(() -> assertThat(heardByOne.has("users 8 [" + key.hash() + "]")).isTrue());
+  }
+
+  @Test
+  void changeThatIsToldBeforeItIsVisibleDoesNotLetTheOldValueBack() {
+    changed(150);
+    assertThat(fillAnew(OLD, primary(upTo(151, 150)))).isEqualTo(refused(Refusal.IN_DOUBT));
+    assertThat(fillAnew(OLD, primary(upTo(150)))).isEqualTo(refused(Refusal.IN_DOUBT));
+    assertThat(fillAnew(NEW, primary(upTo(151)))).isEqualTo(new Fill.Stored());
+  }
+
+  @Test
+  void eachOfSeveralTransactionsThatAreToldTogetherMustBeShown() {
+    changed(150, 160);
+    // Visible in another order than committed.
+    assertThat(fillAnew(OLD, primary(upTo(161, 150)))).isEqualTo(refused(Refusal.IN_DOUBT));
+    assertThat(fillAnew(OLD, primary(upTo(161, 160)))).isEqualTo(refused(Refusal.IN_DOUBT));
+    assertThat(fillAnew(NEW, primary(upTo(161)))).isEqualTo(new Fill.Stored());
+  }
+
+  @Test
+  void replicaThatHasNotReplayedAToldCommitDoesNotFill() {
+    changed(150);
+    assertThat(sweep(List.of(key.cell()), upTo(200))).isZero();
+    assertThat(fillAnew(OLD, replica(EARLY))).isEqualTo(refused(Refusal.NOT_NEW_ENOUGH));
+    assertThat(fill(one, "anew", NEW, replica(LATE))).isEqualTo(new Fill.Stored());
+  }
+
+  @Test
+  void changeThatItsWriterAnnouncedLeavesWhatWasStoredSince() {
+    Intent intent = announce(one, 150);
+    fillAnew(OLD, primary(upTo(151)));
+    assertThat(changed(150)).isZero();
+    assertHit(two, OLD);
+    one.settle(List.of(put(intent, NEW)), writer(150), LATE);
+    await().untilAsserted(() -> assertHit(two, NEW));
+    assertThat(changed(150)).isZero();
+    assertHit(one, NEW);
+  }
+
+  @Test
+  void changeByAnotherThanTheLastToAnnounceDropsTheValue() {
+    announce(one, 150);
+    announce(one, 151);
+    fillAnew(OLD, primary(upTo(152)));
+    assertThat(changed(150)).isEqualTo(1);
+    assertThat(read(one, "t2")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
+  }
+
+  @Test
+  void changeThatWasAnnouncedInAnEarlierEpochDropsTheValue() {
+    announce(one, 150);
+    one.forget("users");
+    recover();
+    fillAnew(OLD, primary(upTo(140)));
+    assertThat(changed(150)).isEqualTo(1);
+    assertThat(read(one, "t2")).isEqualTo(new Lookup.Leased(Doubt.IN_DOUBT));
+  }
+
+  @Test
+  void changeByAStrangerEndsTheRightToPut() {
+    Intent intent = announce(one, 150);
+    changed(151);
+    one.settle(List.of(put(intent, OLD)), writer(150), EARLY);
+    // It was carried out if the writer is over: then 151 alone is in doubt.
+    await()
+        .untilAsserted(
+            () -> assertThat(fillAnew(NEW, primary(upTo(152, 150)))).isEqualTo(new Fill.Stored()));
+    assertHit(two, NEW);
+  }
+
+  @Test
+  void leaseFromBeforeAToldChangeIsGone() {
+    read(one, "t1");
+    changed(150);
+    assertThat(fill(one, "t1", OLD, primary(upTo(151)))).isEqualTo(refused(Refusal.LEASE_LOST));
+  }
+
+  @Test
+  void changeOfAnOldPrimaryPutsNothingInDoubt() {
+    two.changed("users", SHARD, PROMOTED, List.of(new SharedTier.Told(key, List.of(BASE + 140))));
+    recover();
+    assertThat(changed(150)).isEqualTo(1);
+    one.sweep("users", key.bucket(), List.of(key.cell()), SHARD, line(400, upTo(145), PROMOTED));
+    assertThat(doubtOf(key)).isEqualTo(Doubt.NONE);
+  }
+
+  @Test
+  void changeWithoutTransactionsDropsAndPutsNothingInDoubt() {
+    fillAnew(OLD, primary(upTo(200)));
+    assertThat(changed()).isEqualTo(1);
+    assertThat(read(one, "t2")).isEqualTo(new Lookup.Leased(Doubt.NONE));
+  }
+
+  @Test
+  void changeThatIsToldTwiceCostsALoadAtMost() {
+    changed(150);
+    fillAnew(NEW, primary(upTo(151)));
+    assertThat(changed(150)).isEqualTo(1);
+    assertThat(fillAnew(NEW, primary(upTo(151)))).isEqualTo(new Fill.Stored());
+  }
+
+  // ---- how old it may be -----------------------------------------------------------------------
+
+  private @Nullable Duration age() {
+    return ((Lookup.Hit) two.read(key, "age", Asking.READ_WITH_AGE)).age();
+  }
+
+  @Test
+  void ageIsNotKnownUntilTheStreamHasToldIt() {
+    fillAnew(OLD, primary(upTo(200)));
+    assertThat(age()).isNull();
+    two.reached("users", "another shard", EARLY, two.time());
+    assertThat(age()).isNull();
+  }
+
+  @Test
+  void ageIsTheTimeSinceAllThatWasAcknowledgedHadBeenTold() {
+    fillAnew(OLD, primary(upTo(200)));
+    long before = two.time();
+    letPass(Duration.ofMillis(30));
+    two.reached("users", SHARD, EARLY, before);
+    letPass(Duration.ofMillis(30));
+    assertThat(age()).isBetween(Duration.ofMillis(60), Duration.ofSeconds(30));
+    assertThat(((Lookup.Hit) two.read(key, "plain", Asking.READ)).age()).isNull();
+  }
+
+  @Test
+  void ageDoesNotGrowByAnOlderWordThatComesLate() {
+    fillAnew(OLD, primary(upTo(200)));
+    long now = two.time();
+    two.reached("users", SHARD, EARLY, now);
+    two.reached("users", SHARD, LATE, now - 3_600_000_000L);
+    assertThat(age()).isLessThan(Duration.ofMinutes(10));
+  }
+
+  @Test
+  void oldPrimaryVouchesForNothing() {
+    long now = two.time();
+    two.reached("users", SHARD, PROMOTED, now - 3_600_000_000L);
+    one.recover("users", key.bucket(), place().epoch(), SHARD, line(100, upTo(100), PROMOTED));
+    fillAnew(OLD, primary(upTo(200), PROMOTED));
+    two.reached("users", SHARD, LATE, now);
+    assertThat(age()).isGreaterThan(Duration.ofMinutes(50));
+  }
+
+  @Test
+  void ageIsForgottenWithTheEpoch() {
+    two.reached("users", SHARD, EARLY, two.time());
+    one.forget("users");
+    recover();
+    fillAnew(OLD, primary(upTo(200)));
+    assertThat(age()).isNull();
+  }
+
+  // ---- who takes the changes over
+  // ----------------------------------------------------------------
+
+  @Test
+  void followerIsNotedUnlessAnotherOneHasBeenMeanwhile() {
+    assertThat(one.follower(SHARD)).isEmpty();
+    assertThat(one.follow(SHARD, "", "a users")).isTrue();
+    assertThat(two.follow(SHARD, "", "b users")).isFalse();
+    assertThat(two.follower(SHARD)).isEqualTo("a users");
+    assertThat(two.follow(SHARD, "a users", "b users,orders")).isTrue();
+    assertThat(one.follower(SHARD)).isEqualTo("b users,orders");
+    assertThat(one.follower("another shard")).isEmpty();
+  }
+
   // ---- words -----------------------------------------------------------------------------------
 
   private Place place() {

@@ -70,6 +70,7 @@ final class Demo implements AutoCloseable {
   WaymarkConfig config() {
     return config(cluster, KEYS_PER_SHARD)
         .withTokens(SessionTokenFormat.signedWith(newSecret()))
+        .withChanges(WaymarkConfig.Changes.on())
         .withRedis(
             new WaymarkConfig.Redis(
                 cluster.redis().url(),

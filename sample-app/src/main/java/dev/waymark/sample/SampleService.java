@@ -7,6 +7,7 @@ import dev.waymark.cache.TieredCache;
 import dev.waymark.routing.ShardedDatabase;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 
 /**
  * The service: a database, a cache, a web server. What is opened is closed in the reverse order,
@@ -45,17 +46,23 @@ final class SampleService implements AutoCloseable {
               .sessionToken(database::seen)
               .sessionSaw(shown -> database.currentSession().join(shown))
               .keyRendering(config.keys());
+      RedisTier redis = null;
       if (config.redis().isPresent()) {
-        RedisTier redis = RedisTier.connect(config.redis().get());
+        redis = RedisTier.connect(config.redis().get());
         opened.push(redis);
         cache
             .redis(redis)
             .codec(Codec.json(User.class, 1))
             .horizons(database::horizon)
             .primaryLoader(id -> Users.loadFromPrimary(database, id))
+            .changedBy("users", row -> List.of(Long.valueOf(row.value("id").orElseThrow())))
             .writeThrough();
       }
       TieredCache<Long, User> userCache = cache.build();
+      if (redis != null) {
+        // Does nothing unless changes.enabled is set. After the caches, which it is for.
+        opened.push(database.changes(redis.changes()));
+      }
       return new SampleService(
           opened, database, userCache, new Users(database, userCache), new Orders(database));
     } catch (RuntimeException | Error failure) {
