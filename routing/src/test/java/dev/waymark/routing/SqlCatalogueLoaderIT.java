@@ -103,8 +103,6 @@ class SqlCatalogueLoaderIT {
             CREATE TABLE t (a int);
             CREATE FUNCTION reads(int) RETURNS int LANGUAGE sql AS 'SELECT a FROM t WHERE a = $1';
             CREATE FUNCTION reads_too(x int) RETURNS int LANGUAGE sql RETURN x + 1;
-            CREATE FUNCTION reads_twice(x int) RETURNS int LANGUAGE sql
-              BEGIN ATOMIC SELECT 1; SELECT a FROM t WHERE a = x; END;
             CREATE FUNCTION writes(int) RETURNS int LANGUAGE sql
               AS 'INSERT INTO t VALUES ($1) RETURNING a';
             CREATE FUNCTION calls_writes(int) RETURNS int LANGUAGE sql AS 'SELECT writes($1)';
@@ -119,6 +117,14 @@ class SqlCatalogueLoaderIT {
                     "CREATE AGGREGATE",
                     "CREATE FUNCTION loud_plus(int, int) RETURNS int LANGUAGE plpgsql"
                         + " AS 'BEGIN RETURN $1; END'; CREATE AGGREGATE"));
+
+    // On its own: the driver would cut it at the semicolons inside beside other statements.
+    server()
+        .execute(
+            """
+            CREATE FUNCTION reads_twice(x int) RETURNS int LANGUAGE sql
+              BEGIN ATOMIC SELECT 1; SELECT a FROM t WHERE a = x; END
+            """);
 
     assertReads("SELECT reads(1), reads_too(2), reads_twice(3), promised(4)");
     assertMayWrite("SELECT writes(1)");
