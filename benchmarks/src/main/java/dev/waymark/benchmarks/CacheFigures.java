@@ -36,6 +36,7 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /** Figures of the cache that are no CPU time: a stampede, hit ratios, how fast changes are seen. */
 final class CacheFigures {
@@ -155,7 +156,7 @@ final class CacheFigures {
         Route route = new Route("shard-1", "primary", Role.PRIMARY, Route.Reason.STRONG, 1);
         TieredCache<Long, String> ours =
             TieredCache.<Long, String>builder(
-                    "trace", key -> new PositionedRead<>("value", route, null))
+                    "trace", key -> new PositionedRead<@Nullable String>("value", route, null))
                 .maximumSize(size)
                 .l1TimeToLive(Duration.ofMinutes(5))
                 .build();
@@ -272,7 +273,7 @@ final class CacheFigures {
     return TieredCache.<Long, Long>builder(
             "versions",
             key ->
-                database.readPositioned(
+                database.<@Nullable Long, SQLException>readPositioned(
                     key, Consistency.strong(), connection -> find(connection, key)))
         .redis(tier)
         .horizons(database::horizon)

@@ -13,6 +13,7 @@ import dev.waymark.cache.TieredCache;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
 
 /** An idle primary that answers at once, so that only the cache is measured. */
 final class StubRows {
@@ -65,7 +66,8 @@ final class StubRows {
             name,
             key -> {
               loads.incrementAndGet();
-              return new PositionedRead<>(rows.apply(key), ROUTE, POSITION, IDLE);
+              return new PositionedRead<@Nullable CachedUser>(
+                  rows.apply(key), ROUTE, POSITION, IDLE);
             })
         .redis(tier)
         .horizons(shard -> HORIZON)
