@@ -94,8 +94,15 @@ final class CacheHistory {
    * @param seed decides in which order the faults come, and whom they meet
    * @param guards "on", "off", or the one guard that is taken out
    * @param faults which ones
+   * @param limit what is done by then is enough
    */
-  record Plan(long operations, long seed, String guards, CacheKind kind, Set<Fault> faults) {}
+  record Plan(
+      long operations,
+      long seed,
+      String guards,
+      CacheKind kind,
+      Set<Fault> faults,
+      Duration limit) {}
 
   /** What came of it. */
   record Summary(Plan plan, List<Operation> history, Findings findings, int faults) {
@@ -237,6 +244,7 @@ final class CacheHistory {
   private final List<Place> places = new ArrayList<>();
   private final List<Thread> readers = new ArrayList<>();
   private volatile @Nullable String broken;
+  private volatile boolean enough;
 
   private CacheHistory(Plan plan, Consumer<String> progress) {
     this.plan = plan;
@@ -345,9 +353,21 @@ final class CacheHistory {
                     recording)
                 .asArguments());
     place.filledBy(process);
+    tellIfEnough(place);
     Thread reader = new Thread(() -> follow(place, process), "history-reader-" + place.number);
     reader.start();
     readers.add(reader);
+  }
+
+  /** Whoever comes after this is told by {@link #fill}. */
+  private void tellIfEnough(Place place) {
+    if (enough) {
+      try {
+        place.process().send("enough");
+      } catch (UncheckedIOException killed) {
+        // Its successor is told.
+      }
+    }
   }
 
   /** Takes a worker's lines; sessions it hands on go to the other one. */
@@ -398,7 +418,13 @@ final class CacheHistory {
         threads.add(thread);
       }
     }
+    long end = System.nanoTime() + plan.limit().toNanos();
     while (!isOver()) {
+      if (!enough && System.nanoTime() - end > 0) {
+        progress.accept("that is enough");
+        enough = true;
+        places.forEach(this::tellIfEnough);
+      }
       progress.accept(
           "operations=" + places.stream().mapToLong(Place::done).sum() + " faults=" + faults);
       for (Place place : places) {

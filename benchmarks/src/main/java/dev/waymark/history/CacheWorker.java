@@ -44,7 +44,8 @@ import org.jspecify.annotations.Nullable;
  * {@code token S T} when it hands session S on, {@code done} when it has done its part, and {@code
  * rested} when it has read every register in the quiet at the end. Takes {@code token S T} to go on
  * with a session of another process, {@code stop STEP} to stop its next write at a step of it,
- * which it says with {@code at STEP} and is then killed, {@code rest}, and {@code end}.
+ * which it says with {@code at STEP} and is then killed, {@code enough}, {@code rest}, and {@code
+ * end}.
  */
 final class CacheWorker {
   static final int GROUPS = TieredRegisters.Group.values().length;
@@ -131,6 +132,7 @@ final class CacheWorker {
   private final AtomicLong writes = new AtomicLong();
   private final BlockingQueue<Handed> handed = new LinkedBlockingQueue<>();
   private final AtomicReference<@Nullable Step> doom = new AtomicReference<>();
+  private volatile boolean enough;
   private final CountDownLatch rest = new CountDownLatch(1);
   private final CountDownLatch end = new CountDownLatch(1);
 
@@ -218,6 +220,7 @@ final class CacheWorker {
         switch (words[0]) {
           case "token" -> handed.add(new Handed(Long.parseLong(words[1]), words[2]));
           case "stop" -> doom.set(Step.valueOf(words[1]));
+          case "enough" -> enough = true;
           case "rest" -> rest.countDown();
           case "end" -> end.countDown();
           default -> throw new IllegalStateException(line);
@@ -241,7 +244,7 @@ final class CacheWorker {
   }
 
   private void work(SplittableRandom random) {
-    while (done.get() < orders.quota()) {
+    while (done.get() < orders.quota() && !enough) {
       if (random.nextInt(10) < 4) {
         calls(0, random);
       } else {

@@ -2,6 +2,7 @@ package dev.waymark.history;
 
 import java.io.IOException;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Locale;
 
@@ -13,7 +14,8 @@ public final class HistoryRun {
    * Runs a suite.
    *
    * @param arguments suite, number of operations, seed, guards ({@code on}, {@code off}, or for the
-   *     suite {@code cache} the name of the one that is taken out), and whose cache it is
+   *     suite {@code cache} the name of the one that is taken out), and for that suite whose cache
+   *     it is, and after how many seconds it is enough
    */
   public static void main(String[] arguments)
       throws IOException, InterruptedException, SQLException {
@@ -37,7 +39,12 @@ public final class HistoryRun {
         CacheHistory.Summary summary =
             CacheHistory.run(
                 new CacheHistory.Plan(
-                    operations, seed, guards, kind, EnumSet.allOf(CacheHistory.Fault.class)),
+                    operations,
+                    seed,
+                    guards,
+                    kind,
+                    EnumSet.allOf(CacheHistory.Fault.class),
+                    Duration.ofSeconds(Long.parseLong(arguments[5]))),
                 System.out::println);
         System.out.println(summary.tiers());
         end(summary.findings(), summary.line(), guards.equals("on") && kind == CacheKind.WAYMARK);

@@ -19,6 +19,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class Recording {
   private static final int BYTES = 56;
 
+  /** More places than a process can have taken without having put anything there. */
+  private static final int LONGEST_GAP = 1_000;
+
   private final MappedByteBuffer slots;
   private final AtomicInteger used = new AtomicInteger();
 
@@ -66,10 +69,13 @@ final class Recording {
     List<Operation> calls = new ArrayList<>();
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       ByteBuffer slots = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
-      for (int at = 0; at < slots.limit(); at += BYTES) {
+      int empty = 0;
+      for (int at = 0; at < slots.limit() && empty < LONGEST_GAP; at += BYTES) {
         if (slots.get(at) == 0) {
+          empty++;
           continue;
         }
+        empty = 0;
         Kind kind = Kind.values()[slots.get(at + 1)];
         boolean whole = slots.get(at + 4) == 1;
         if (!whole && kind.isRead()) {
