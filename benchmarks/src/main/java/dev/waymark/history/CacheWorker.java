@@ -155,8 +155,17 @@ final class CacheWorker {
   }
 
   /** Arguments: see {@link Orders}. */
-  public static void main(String[] arguments) throws IOException, InterruptedException {
-    Orders orders = Orders.of(arguments);
+  public static void main(String[] arguments) {
+    try {
+      carryOut(Orders.of(arguments));
+    } catch (Throwable failure) {
+      failure.printStackTrace();
+      // Threads of a client that was half opened would keep the process, and everybody waiting.
+      Runtime.getRuntime().halt(1);
+    }
+  }
+
+  private static void carryOut(Orders orders) throws IOException, InterruptedException {
     WaymarkConfig config = WaymarkConfig.load(orders.config());
     Recording recording =
         Recording.create(orders.recording(), Math.toIntExact(orders.quota() + SPARE_CALLS));

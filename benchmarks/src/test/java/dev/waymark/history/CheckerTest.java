@@ -148,6 +148,19 @@ class CheckerTest {
   }
 
   @Test
+  void aSessionThatGoesBackWhereWritesAreOwedIsFoundAsThat() {
+    write(2, 5, 1, 0, 10);
+    read(Kind.OWED_READ, 1, 5, 1, 20, 30);
+    read(Kind.OWED_READ, 1, 5, 0, 40, 50);
+    assertBroken(Rule.OWED_STATE);
+
+    history.clear();
+    write(1, 5, 1, 0, 10);
+    read(Kind.OWED_READ, 1, 5, 0, 20, 30);
+    assertBroken(Rule.READ_YOUR_WRITES);
+  }
+
+  @Test
   void callsWithoutASessionAreInNoOrder() {
     write(0, 5, 1, 0, 10);
     read(Kind.L1_READ, 0, 5, 1, 20, 30);

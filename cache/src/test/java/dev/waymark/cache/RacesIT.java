@@ -40,6 +40,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -493,6 +494,49 @@ class RacesIT {
     }
   }
 
+  /**
+   * The position of a put is read after its COMMIT: it is no earlier than what the value shows, as
+   * sessions need that read it, and it may be later than what the value lacks.
+   */
+  @Disabled("Fails: known, see 'Not kept yet' in docs/cache.md")
+  @Test
+  void putDoesNotHideALaterOwedWriteFromItsSession() throws Exception {
+    try (TcpProxy wire = TcpProxy.to(cluster.redis().host(), cluster.redis().port());
+        RedisTier here = RedisTier.connect(settings(cluster.redis().port()));
+        RedisTier away = RedisTier.connect(settings(wire.port()))) {
+      await().until(() -> here.isAvailable() && away.isAvailable());
+      TieredCache<Long, String> puts = putNames(here);
+      TieredCache<Long, String> owes = putNames(away);
+      // So that the bucket has its horizon.
+      await()
+          .untilAsserted(() -> assertThat(puts.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L2));
+      wire.refuse();
+      wire.cut();
+      LogPosition later;
+      try (Update first = new Update("new")) {
+        puts.put(first, 7L, "new");
+        first.announce();
+        first.connection.commit();
+        // Before the server tells where its log ended after that commit.
+        try (Update second = new Update("newer")) {
+          owes.put(second, 7L, "newer");
+          later = second.commitWithHooks();
+        }
+        LogPosition told = first.end();
+        first.hooks.forEach(hook -> hook.afterCommit(told));
+      }
+      await()
+          .untilAsserted(() -> assertThat(puts.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L2));
+
+      session.updateAndGet(seen -> seen.advancedTo(later));
+      assertThat(puts.get(7L)).isEqualTo("newer");
+    }
+  }
+
+  private TieredCache<Long, String> putNames(RedisTier tier) {
+    return namesBuilder("users", tier).withoutL1().writeThrough().build();
+  }
+
   // ---- a primary that does not know that it is none any more ------------------------------------
 
   @Test
@@ -598,6 +642,13 @@ class RacesIT {
   }
 
   private TieredCache<Long, String> names(String name, RedisTier tier, Duration bound) {
+    return namesBuilder(name, tier)
+        .l1TimeToLive(Duration.ofMinutes(5))
+        .l1StalenessBound(bound)
+        .build();
+  }
+
+  private TieredCache.Builder<Long, String> namesBuilder(String name, RedisTier tier) {
     return TieredCache.<Long, String>builder(
             name,
             id -> {
@@ -613,10 +664,7 @@ class RacesIT {
         .codec(Codec.json(String.class, 1))
         .horizons(shard -> horizon())
         .sessionToken(session::get)
-        .sessionSaw(seen -> session.updateAndGet(seen::join))
-        .l1TimeToLive(Duration.ofMinutes(5))
-        .l1StalenessBound(bound)
-        .build();
+        .sessionSaw(seen -> session.updateAndGet(seen::join));
   }
 
   // ---- how it is done -------------------------------------------------------------------------
@@ -750,11 +798,16 @@ class RacesIT {
       return end();
     }
 
-    /** As the routing module commits. */
-    LogPosition commitWithHooks() throws Exception {
+    /** As the routing module does before COMMIT. */
+    void announce() throws Exception {
       for (TransactionHook hook : hooks) {
         hook.beforeCommit(this);
       }
+    }
+
+    /** As the routing module commits. */
+    LogPosition commitWithHooks() throws Exception {
+      announce();
       LogPosition position = commit();
       hooks.forEach(hook -> hook.afterCommit(position));
       return position;
