@@ -558,13 +558,14 @@ class RacesIT {
           "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL);"
               + " INSERT INTO users VALUES (7, 'old')");
       awaitReplay(oldPrimary, heir);
+      cutOff(heir);
       cluster.redis().flush();
       lease(redis, KEY, "before");
       Fill lost = fill(redis, KEY, "before", fromPrimary(oldPrimary, 1, 7));
       redis.recover(
           "users", KEY.bucket(), ((Fill.Unrecovered) lost).epoch(), SHARD, horizon(oldPrimary, 1));
       redis.release(KEY, "before");
-      // Ids that the replica never hears of: their transactions write nothing.
+      // Ids that the replica never hears of.
       for (int i = 0; i < 20; i++) {
         oldPrimary.execute("SELECT pg_current_xact_id()");
       }
@@ -866,6 +867,20 @@ class RacesIT {
 
   private static void awaitReplica() {
     awaitReplay(primary(), replica());
+  }
+
+  /** From here on a replica hears nothing of its primary. */
+  private static void cutOff(PostgresServer replica) {
+    replica.execute("ALTER SYSTEM SET primary_conninfo = ''");
+    replica.execute("SELECT pg_reload_conf()");
+    await()
+        .until(
+            () -> {
+              try (Connection connection = replica.connect()) {
+                return one(connection, "SELECT count(*)::text FROM pg_stat_wal_receiver")
+                    .equals("0");
+              }
+            });
   }
 
   private static void awaitReplay(PostgresServer ahead, PostgresServer behind) {
