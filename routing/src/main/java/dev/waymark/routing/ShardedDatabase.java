@@ -65,6 +65,7 @@ public final class ShardedDatabase implements AutoCloseable {
   private final Consistency usual;
   private final Reads reads;
   private final Writes writes;
+  private final FanOut queries;
   private final Watchdog watchdog;
   private final ScheduledExecutorService timer;
   private final Unavailability unavailability;
@@ -106,6 +107,16 @@ public final class ShardedDatabase implements AutoCloseable {
     this.reads =
         new Reads(config, nanoClock, watchdog::recentNanos, listener, unavailability, hedging);
     this.writes = new Writes(config, nanoClock, listener, unavailability);
+    this.queries =
+        new FanOut(
+            map,
+            shards,
+            reads,
+            fanOut,
+            nanoClock,
+            config.calls().deadline(),
+            SqlScanner.Backslash.LITERAL,
+            config.pool().size());
     this.keys = new KeyAllocator(this, Placement.roundRobin());
   }
 
@@ -482,6 +493,11 @@ public final class ShardedDatabase implements AutoCloseable {
     return found.size() <= rows
         ? new Page<>(found, null)
         : new Page<>(found.subList(0, rows), keyset.tokenBehind(found.get(rows - 1)));
+  }
+
+  /** Runs what a plan says is merged from several shards. */
+  FanOut queries() {
+    return queries;
   }
 
   // ---- sessions -----------------------------------------------------------------------------
