@@ -72,6 +72,33 @@ final class Sums {
     return dividend.divide(divisor, scale, RoundingMode.HALF_UP);
   }
 
+  /**
+   * A floating-point number as the server writes it: {@code 2}, and not {@code 2.0}; {@code 1e+15}.
+   *
+   * @param digits from so many digits before the point on there is an exponent
+   */
+  static String text(Number value, int digits) {
+    double number = value.doubleValue();
+    if (Double.isNaN(number) || Double.isInfinite(number)) {
+      return value.toString();
+    }
+    BigDecimal shortest = new BigDecimal(value.toString()).stripTrailingZeros();
+    int exponent = shortest.precision() - shortest.scale() - 1;
+    if (shortest.signum() == 0) {
+      return 1 / number < 0 ? "-0" : "0";
+    } else if (exponent >= -4 && exponent < digits) {
+      return shortest.toPlainString();
+    }
+    String all = shortest.unscaledValue().abs().toString();
+    return (shortest.signum() < 0 ? "-" : "")
+        + all.charAt(0)
+        + (all.length() > 1 ? "." + all.substring(1) : "")
+        + "e"
+        + (exponent < 0 ? "-" : "+")
+        + (Math.abs(exponent) < 10 ? "0" : "")
+        + Math.abs(exponent);
+  }
+
   /** The place of the first digit to the base of 10,000 that is not zero. */
   private static int weight(BigDecimal value) {
     return value.signum() == 0

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.core.BaseStatement;
 import org.postgresql.core.Field;
@@ -26,6 +27,11 @@ final class TotalRows extends MergedRows {
   private static final int NUMERIC = 1700;
   private static final int REAL = 700;
   private static final int DOUBLE = 701;
+
+  /** From so many digits before the point on the server writes an exponent. */
+  private static final int DOUBLE_DIGITS = 15;
+
+  private static final int REAL_DIGITS = 6;
 
   private final List<Role> roles;
   private final List<Group> groups;
@@ -192,7 +198,7 @@ final class TotalRows extends MergedRows {
 
   /** What a cell that was computed holds in the end. */
   private static Object result(MergeShape shape, int column, Cell cell) {
-    Object value = java.util.Objects.requireNonNull(cell.value);
+    Object value = Objects.requireNonNull(cell.value);
     return shape.merged().columns().get(column - 1) == Role.AVERAGE
         ? Sums.average(shape.kind(column), value, cell.count)
         : value;
@@ -256,6 +262,11 @@ final class TotalRows extends MergedRows {
   }
 
   private static String text(Object value) {
+    if (value instanceof Double binary) {
+      return Sums.text(binary, DOUBLE_DIGITS);
+    } else if (value instanceof Float binary) {
+      return Sums.text(binary, REAL_DIGITS);
+    }
     return value instanceof BigDecimal decimal ? decimal.toPlainString() : value.toString();
   }
 
