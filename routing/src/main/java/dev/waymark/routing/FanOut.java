@@ -13,7 +13,9 @@ import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -164,13 +166,15 @@ final class FanOut {
             options.queryTimeoutSeconds() == 0
                 ? usualDeadline
                 : Duration.ofSeconds(options.queryTimeoutSeconds()));
-    List<LiveShard> concerned = concerned(plan, values);
+    int[] concerned = concerned(plan, values);
     Bounds bounds = Bounds.of(merged, values);
     awaitTurn(deadline);
     boolean isGiven = false;
     try {
-      MergeShape shape = shape(sql, plan, merged, values, options, concerned.get(0), deadline);
-      ResultSet rows = rows(shape, bounds, concerned, values, options, deadline);
+      Access access = new Pooled(options, deadline);
+      MergeShape shape = shape(sql, plan, merged, values, options, concerned[0], access);
+      Question question = new Question(shape, bounds, values, options);
+      ResultSet rows = rows(question, concerned, access, deadline, turns::release);
       isGiven = true;
       return rows;
     } finally {
@@ -180,22 +184,73 @@ final class FanOut {
     }
   }
 
-  private List<LiveShard> concerned(Plan plan, BoundValues values) throws SQLException {
+  /**
+   * Runs a query in a transaction's parts, which are opened for it, and sees what they have
+   * written. Nobody waits for a turn: the connections are in use anyway.
+   */
+  ResultSet queryIn(
+      CrossShardTransaction transaction, String sql, Plan plan, BoundValues values, Options options)
+      throws SQLException {
+    Merged merged = Objects.requireNonNull(plan.merged(), "a plan that is merged");
+    int[] concerned = concerned(plan, values);
+    Bounds bounds = Bounds.of(merged, values);
+    Map<Integer, Connection> connections = new HashMap<>();
+    for (int index : concerned) {
+      connections.put(index, transaction.participant(index).connection());
+    }
+    Access access = new InTransaction(connections);
+    MergeShape shape = shape(sql, plan, merged, values, options, concerned[0], access);
+    Question question = new Question(shape, bounds, values, options);
+    return rows(question, concerned, access, transaction.deadline(), () -> {});
+  }
+
+  /** A way to a shard, by its place. */
+  private interface Access {
+    <T> T read(int index, Work<T, SQLException> work) throws SQLException;
+  }
+
+  /** A connection of a node's pool, to be given back. */
+  private final class Pooled implements Access {
+    private final Options options;
+    private final Deadline deadline;
+
+    Pooled(Options options, Deadline deadline) {
+      this.options = options;
+      this.deadline = deadline;
+    }
+
+    /** Never hedged: two runs at the same time would both be held. */
+    @Override
+    public <T> T read(int index, Work<T, SQLException> work) throws SQLException {
+      return reads.readUnhedged(
+          shards.get(index),
+          Router.NO_KEY,
+          options.consistency(),
+          options.session(),
+          work,
+          (value, node, route) -> value,
+          deadline.startedAt(),
+          deadline.dueAt());
+    }
+  }
+
+  /** The connections that a transaction has; it keeps them. */
+  private record InTransaction(Map<Integer, Connection> connections) implements Access {
+    @Override
+    public <T> T read(int index, Work<T, SQLException> work) throws SQLException {
+      return work.run(Objects.requireNonNull(connections.get(index)));
+    }
+  }
+
+  private int[] concerned(Plan plan, BoundValues values) throws SQLException {
     int[] places;
     try {
       places = Concerned.shards(map, plan.keys(), values);
     } catch (KeyTerm.NotAKeyException wrong) {
       throw new Refusal(SqlCode.NOT_A_KEY, String.valueOf(wrong.getMessage())).exception();
     }
-    List<LiveShard> concerned = new ArrayList<>();
-    for (int place : places) {
-      concerned.add(shards.get(place));
-    }
-    if (concerned.isEmpty()) {
-      // Any shard knows that there is no such row, and what the columns are.
-      concerned.add(shards.get(0));
-    }
-    return concerned;
+    // Any shard knows that there is no such row, and what the columns are.
+    return places.length == 0 ? new int[1] : places;
   }
 
   private void awaitTurn(Deadline deadline) throws SQLException {
@@ -222,8 +277,8 @@ final class FanOut {
       Merged merged,
       BoundValues values,
       Options options,
-      LiveShard asked,
-      Deadline deadline)
+      int asked,
+      Access access)
       throws SQLException {
     Known known = shapes.get(sql);
     if (known != null && known.plan() == plan && known.markers() == options.markers()) {
@@ -242,8 +297,7 @@ final class FanOut {
         MergeShape.needsTypes(merged)
             ? onShard(
                 asked,
-                options,
-                deadline,
+                access,
                 connection -> MergeShape.of(text, merged, options.markers(), values, connection))
             : MergeShape.ofPlainRows(text, merged);
     if (shapes.size() >= SHAPES) {
@@ -253,57 +307,36 @@ final class FanOut {
     return shape;
   }
 
-  private <T> T onShard(
-      LiveShard shard, Options options, Deadline deadline, Work<T, SQLException> work)
+  private static <T> T onShard(int index, Access access, Work<T, SQLException> work)
       throws SQLException {
     try {
-      return read(shard, options, deadline, work);
+      return access.read(index, work);
     } catch (WaymarkException failure) {
       throw asSql(failure);
     }
   }
 
-  /** Never hedged: two runs at the same time would both be held. */
-  private <T> T read(
-      LiveShard shard, Options options, Deadline deadline, Work<T, SQLException> work)
-      throws SQLException {
-    return reads.readUnhedged(
-        shard,
-        Router.NO_KEY,
-        options.consistency(),
-        options.session(),
-        work,
-        (value, node, route) -> value,
-        deadline.startedAt(),
-        deadline.dueAt());
-  }
-
   private ResultSet rows(
-      MergeShape shape,
-      Bounds bounds,
-      List<LiveShard> concerned,
-      BoundValues values,
-      Options options,
-      Deadline deadline)
+      Question question, int[] concerned, Access access, Deadline deadline, Runnable afterwards)
       throws SQLException {
-    Question question = new Question(shape, bounds, values, options);
+    Options options = question.options();
     List<ShardRows> running = new ArrayList<>();
-    for (LiveShard shard : concerned) {
-      running.add(new ShardRows(shard, question));
+    for (int index : concerned) {
+      running.add(new ShardRows(shards.get(index), question));
     }
     options.canceller().runs(running);
     // The caller's own thread asks the last shard: one hand-over less.
     int last = running.size() - 1;
-    ShardRows.Reader reader = (shard, work) -> read(shard, options, deadline, work);
     for (int i = 0; i < last; i++) {
       ShardRows each = running.get(i);
+      int index = concerned[i];
       try {
-        executor.execute(() -> each.ask(reader, running));
+        executor.execute(() -> each.ask(work -> access.read(index, work), running));
       } catch (RejectedExecutionException closing) {
         each.notAsked(new SQLException("The database is closed", "08003", closing));
       }
     }
-    running.get(last).ask(reader, running);
+    running.get(last).ask(work -> access.read(concerned[last], work), running);
     SQLException failure = null;
     for (ShardRows each : running) {
       SQLException own = each.await(deadline);
@@ -318,15 +351,15 @@ final class FanOut {
         }
       }
     }
-    ShardAnswers answers = new ShardAnswers(running, turns::release);
+    ShardAnswers answers = new ShardAnswers(running, afterwards);
     if (failure != null) {
       running.forEach(ShardRows::close);
       throw options.canceller().isCancelled() ? Canceller.cancelled() : failure;
     }
     try {
-      return shape.isTotal()
-          ? TotalRows.of(shape, bounds, answers, options.maxRows())
-          : new SortedRows(shape, bounds, answers, options.maxRows());
+      return question.shape().isTotal()
+          ? TotalRows.of(question.shape(), question.bounds(), answers, options.maxRows())
+          : new SortedRows(question.shape(), question.bounds(), answers, options.maxRows());
     } catch (SQLException | RuntimeException | Error broken) {
       running.forEach(ShardRows::close);
       throw broken;

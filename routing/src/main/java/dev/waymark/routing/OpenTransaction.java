@@ -37,7 +37,7 @@ final class OpenTransaction implements Transaction {
   private final String shard;
   private final long systemId;
   private final Connection connection;
-  private final Connection guarded;
+  private @Nullable Connection guarded;
   private final List<TransactionHook> hooks = new ArrayList<>();
   private long transactionId;
   private @Nullable LogPosition transactionIdPosition;
@@ -46,12 +46,21 @@ final class OpenTransaction implements Transaction {
     this.shard = shard;
     this.systemId = systemId;
     this.connection = connection;
-    this.guarded = guarded(connection);
   }
 
   @Override
   public Connection connection() {
-    return guarded;
+    Connection made = guarded;
+    if (made == null) {
+      made = guarded(connection);
+      guarded = made;
+    }
+    return made;
+  }
+
+  /** The connection itself, for those of ours who leave the end of the transaction to us. */
+  Connection server() {
+    return connection;
   }
 
   @Override

@@ -45,15 +45,15 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
     }
   }
 
-  /** A way to read. */
+  /** A way to the shard. */
   interface Reader {
-    FanOut.Open read(LiveShard shard, HeldWork<FanOut.Open, SQLException> work) throws SQLException;
+    FanOut.Open read(HeldWork<FanOut.Open, SQLException> work) throws SQLException;
   }
 
   /** Asks the shard; if it fails, the others need not go on. Never throws. */
   void ask(Reader reader, List<ShardRows> all) {
     try {
-      open = reader.read(shard, this);
+      open = reader.read(this);
     } catch (SQLException told) {
       failed(told, all);
     } catch (WaymarkException told) {
@@ -200,7 +200,7 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
     Lane.cancel(server);
   }
 
-  /** Gives the connection back, now or when it comes. */
+  /** Gives the connection back, now or when it comes, unless it is a transaction's. */
   void close() {
     Lane held;
     synchronized (this) {
@@ -209,18 +209,17 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
       lane = null;
       running = null;
     }
-    if (held == null) {
-      return;
-    }
     try {
       FanOut.Open there = open;
       if (there != null) {
         there.statement().close();
       }
     } catch (SQLException lost) {
-      // The lane finds out what is left of the connection.
+      // Whoever has the connection finds out what is left of it.
     } finally {
-      held.close();
+      if (held != null) {
+        held.close();
+      }
     }
   }
 }

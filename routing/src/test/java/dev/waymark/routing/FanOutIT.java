@@ -447,6 +447,28 @@ class FanOutIT {
   }
 
   @Test
+  void quotientsAreTheServers() throws SQLException {
+    java.util.Random random = new java.util.Random(SEED);
+    try (PreparedStatement statement = whole.prepareStatement("SELECT ?::numeric / ?::bigint")) {
+      for (int i = 0; i < 2_000; i++) {
+        java.math.BigDecimal sum =
+            new java.math.BigDecimal(
+                new java.math.BigInteger(1 + random.nextInt(90), random), random.nextInt(20));
+        sum = random.nextBoolean() ? sum : sum.negate();
+        long count = 1 + (random.nextLong() >>> 1 + random.nextInt(60));
+        statement.setBigDecimal(1, sum);
+        statement.setLong(2, count);
+        try (ResultSet answer = statement.executeQuery()) {
+          answer.next();
+          assertThat(Sums.divide(sum, java.math.BigDecimal.valueOf(count)).toPlainString())
+              .as("%s / %s", sum, count)
+              .isEqualTo(answer.getString(1));
+        }
+      }
+    }
+  }
+
+  @Test
   void rowsAreStreamed() throws SQLException {
     try (ResultSet rows = query("SELECT id FROM users ORDER BY id", options(1, 4))) {
       List<List<String>> ids = rows(rows);
