@@ -62,6 +62,8 @@ final class LocalTier<K, V> {
    * @param shown null if the shared tier vouches for the value as long as the channel does. Else
    *     nobody does, and it is young enough until it expires; then the positions that it is known
    *     to show
+   * @param readAt where the log ended before the value was read; null if that is not known, or it
+   *     was not read but put by its writer
    */
   record Entry<V>(
       @Nullable V value,
@@ -70,7 +72,8 @@ final class LocalTier<K, V> {
       long sinceNanos,
       long expiresAtNanos,
       @Nullable ReadMark mark,
-      @Nullable SessionToken shown) {}
+      @Nullable SessionToken shown,
+      @Nullable LogPosition readAt) {}
 
   /** How an entry stands towards a reader. */
   enum Standing {
@@ -273,7 +276,7 @@ final class LocalTier<K, V> {
     if (entry.shown != null) {
       return allShown(session.untold(), entry, proven);
     }
-    return entry.position != null && session.isUntoldCoveredBy(entry.position);
+    return entry.readAt != null && session.isUntoldShownFrom(entry.readAt);
   }
 
   private static boolean allShown(

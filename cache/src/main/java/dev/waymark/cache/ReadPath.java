@@ -153,7 +153,10 @@ final class ReadPath<K, V> {
     if (sessionSaw == null) {
       return;
     }
-    boolean cutOff = !redis.isAlone() && !redis.isAvailable();
+    boolean cutOff =
+        settings.withoutRedis == PendingWrites.WithoutRedis.COMMIT_AND_OWE
+            && !redis.isAlone()
+            && !redis.isAvailable();
     if (mark == null && !cutOff) {
       if (position != null && !session.reaches(position)) {
         sessionSaw.accept(SessionToken.empty().readUpTo(position));
@@ -263,7 +266,11 @@ final class ReadPath<K, V> {
     return switch (shared.tier()) {
       // Looked at for the leader's session alone.
       case L1 -> false;
-      case L2 -> flight.seen().reaches(session) && shows(shared.position(), session);
+      // Whether it was read or put, and so what it shows of the untold, is not known here.
+      case L2 ->
+          flight.seen().reaches(session)
+              && session.untold().isEmpty()
+              && shows(shared.position(), null, session);
       case DATABASE ->
           route != null && route.role() == Role.PRIMARY
               ? flight.seen().reaches(session)
@@ -273,14 +280,18 @@ final class ReadPath<K, V> {
 
   /**
    * Whether a value from Redis shows all that a session has seen. It shows every change that was
-   * announced; of those that could not be only its own position tells. Without a fence nothing else
-   * does. Where its age is not known, it serves only sessions that cannot miss anything.
+   * announced; of those that could not be only the place where it was read tells. Without a fence
+   * nothing but its position does. Where its age is not known, it serves only sessions that cannot
+   * miss anything.
+   *
+   * @param readAt null if it was not read but put by its writer
    */
-  private boolean shows(@Nullable LogPosition position, SessionToken session) {
+  private boolean shows(
+      @Nullable LogPosition position, @Nullable LogPosition readAt, SessionToken session) {
     if (settings.withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
       return session.isEmpty() || (position != null && session.isCoveredBy(position));
     }
-    return session.untold().isEmpty() || (position != null && session.isUntoldCoveredBy(position));
+    return session.untold().isEmpty() || (readAt != null && session.isUntoldShownFrom(readAt));
   }
 
   private static SessionToken shownBy(@Nullable LogPosition position) {
@@ -366,10 +377,16 @@ final class ReadPath<K, V> {
     }
     if (decoded instanceof ValueFormat.Decoded.Value<V> stored
         && isYoungEnough(hit)
-        && shows(stored.position(), session)) {
+        && shows(stored.position(), readAt(stored), session)) {
       counters.l2Hits.increment();
       keepLocally(
-          key, stored.value(), stored.position(), flight, hit.remaining(), stillYoungEnough(hit));
+          key,
+          stored.value(),
+          stored.position(),
+          readAt(stored),
+          flight,
+          hit.remaining(),
+          stillYoungEnough(hit));
       if (hit.remaining().compareTo(settings.refreshAhead) < 0) {
         inBackground(key, () -> refresh(key, address));
       }
@@ -381,6 +398,10 @@ final class ReadPath<K, V> {
       return new Served.Answer<>(answer);
     }
     return new Served.Useless<>();
+  }
+
+  private static @Nullable LogPosition readAt(ValueFormat.Decoded.Value<?> stored) {
+    return stored.origin() == ValueFormat.Origin.READ ? stored.position() : null;
   }
 
   /**
@@ -854,6 +875,7 @@ final class ReadPath<K, V> {
             offer.key,
             loaded.value(),
             loaded.position(),
+            loaded.position(),
             offer.flight,
             offer.life,
             stillYoungEnough(loaded.route().role(), offer.flight));
@@ -937,6 +959,7 @@ final class ReadPath<K, V> {
       K key,
       @Nullable V value,
       @Nullable LogPosition position,
+      @Nullable LogPosition readAt,
       SingleFlight.Flight<V> flight,
       Duration remaining,
       @Nullable Duration youngEnough) {
@@ -960,7 +983,8 @@ final class ReadPath<K, V> {
             flight.beganAtNanos(),
             time.nanos() + life.toNanos(),
             null,
-            fenced ? null : shownBy(position)));
+            fenced ? null : shownBy(position),
+            readAt));
   }
 
   /** A value that no Redis vouches for: it may be as old as L1 may be, counted from its load. */
@@ -987,7 +1011,8 @@ final class ReadPath<K, V> {
             flight.beganAtNanos(),
             flight.beganAtNanos() + life.toNanos(),
             loaded.mark(),
-            loaded.route().role() == Role.PRIMARY ? flight.seen() : shownBy(loaded.position())));
+            loaded.route().role() == Role.PRIMARY ? flight.seen() : shownBy(loaded.position()),
+            loaded.position()));
   }
 
   // ---- in the background ----------------------------------------------------------------------

@@ -35,8 +35,9 @@ import org.jspecify.annotations.Nullable;
  * process when the transaction commits, and no load that began before puts the old one back. What
  * is guaranteed, and what not yet, stands in {@code docs/cache.md}.
  *
- * <p>Values are shared between callers: they must not be changed. Redis being down is not an error;
- * what the loader throws is.
+ * <p>Values are shared between callers: they must not be changed. Redis being down is not an error
+ * of a read; what the loader throws is. A write is then refused before COMMIT, unless {@link
+ * Builder#commitWithoutRedis} says otherwise.
  *
  * @param <K> the type of the keys; without further ado String, Long, Integer, Short, UUID or an
  *     enum, else see {@link Builder#keyText}
@@ -411,7 +412,7 @@ public final class TieredCache<K, V> {
     private boolean l1IsSet;
     private boolean writeThrough;
     private Duration l1StalenessBound = Duration.ofSeconds(1);
-    private PendingWrites.WithoutRedis withoutRedis = PendingWrites.WithoutRedis.COMMIT_AND_OWE;
+    private PendingWrites.WithoutRedis withoutRedis = PendingWrites.WithoutRedis.REFUSE;
     private @Nullable ToIntBiFunction<? super K, ? super V> weigher;
     private boolean sizeIsSet;
     private @Nullable Function<? super K, String> tagOf;
@@ -757,15 +758,22 @@ public final class TieredCache<K, V> {
     }
 
     /**
-     * Rolls a transaction back whose changes cannot be announced because Redis cannot be reached.
-     * Without: it commits, and Redis is told as soon as it is back; until then other processes may
-     * be served the old value.
+     * Lets a transaction commit whose changes cannot be announced because Redis cannot be reached.
+     * Without, the default: it is rolled back before COMMIT, with a {@link WaymarkException} whose
+     * outcome is {@code REJECTED}, since others would be served what it has made old.
+     *
+     * <p>Redis is told of such a change as soon as it is back, before this process uses it again.
+     * Until then, and for {@link #timeToLive} at most (or, with a change stream, until that tells
+     * of it), other processes that reach Redis may be served the old value, from L1 too. Sessions
+     * still read their own writes, on any process, and what this process has shown them; what a
+     * session has read from the database elsewhere, a cache may show it less of. If this process
+     * dies before Redis is back, the debt dies with it. The same in all processes of one cache.
      */
-    public Builder<K, V> refuseWritesWithoutRedis() {
+    public Builder<K, V> commitWithoutRedis() {
       if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
-        throw new IllegalStateException("refuseWritesWithoutRedis() contradicts unfenced()");
+        throw new IllegalStateException("commitWithoutRedis() contradicts unfenced()");
       }
-      this.withoutRedis = PendingWrites.WithoutRedis.REFUSE;
+      this.withoutRedis = PendingWrites.WithoutRedis.COMMIT_AND_OWE;
       return this;
     }
 
@@ -775,8 +783,8 @@ public final class TieredCache<K, V> {
      * a slow reader or a replica that lags may put the old one back, for as long as it lives.
      */
     public Builder<K, V> unfenced() {
-      if (withoutRedis == PendingWrites.WithoutRedis.REFUSE) {
-        throw new IllegalStateException("unfenced() contradicts refuseWritesWithoutRedis()");
+      if (withoutRedis == PendingWrites.WithoutRedis.COMMIT_AND_OWE) {
+        throw new IllegalStateException("unfenced() contradicts commitWithoutRedis()");
       }
       if (horizons != null) {
         throw new IllegalStateException("unfenced() contradicts horizons(...)");
@@ -862,6 +870,9 @@ public final class TieredCache<K, V> {
       if (redis != null && codec == null) {
         throw new IllegalStateException(
             "redis(...) needs codec(...), such as Codec.json(User.class, 1)");
+      }
+      if (redis == null && withoutRedis == PendingWrites.WithoutRedis.COMMIT_AND_OWE) {
+        throw new IllegalStateException("commitWithoutRedis() needs redis(...)");
       }
       if (redis == null && !withL1) {
         throw new IllegalStateException("withoutL1() needs redis(...): nothing would be cached");

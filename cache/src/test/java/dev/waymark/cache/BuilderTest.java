@@ -49,11 +49,12 @@ class BuilderTest {
         () -> builder().horizons(database::horizon).unfenced(),
         "unfenced() contradicts horizons(...)");
     refused(
-        () -> builder().unfenced().refuseWritesWithoutRedis(),
-        "refuseWritesWithoutRedis() contradicts unfenced()");
+        () -> builder().unfenced().commitWithoutRedis(),
+        "commitWithoutRedis() contradicts unfenced()");
     refused(
-        () -> builder().refuseWritesWithoutRedis().unfenced(),
-        "unfenced() contradicts refuseWritesWithoutRedis()");
+        () -> builder().commitWithoutRedis().unfenced(),
+        "unfenced() contradicts commitWithoutRedis()");
+    refused(() -> builder().commitWithoutRedis().build(), "commitWithoutRedis() needs redis(...)");
   }
 
   @Test

@@ -115,7 +115,8 @@ class LocalTierInterleavingsIT {
     }
 
     void keep(int value, int stamp) {
-      tier.put(KEY, new LocalTier.Entry<>(value, null, stamp, 0, Long.MAX_VALUE / 2, null, null));
+      tier.put(
+          KEY, new LocalTier.Entry<>(value, null, stamp, 0, Long.MAX_VALUE / 2, null, null, null));
     }
   }
 

@@ -49,7 +49,8 @@ class LocalTierTest {
             time.nanos(),
             time.nanos() + Duration.ofSeconds(10).toNanos(),
             null,
-            shown));
+            shown,
+            position));
   }
 
   private boolean serves() {
@@ -76,7 +77,7 @@ class LocalTierTest {
     tier.put(
         "key",
         new LocalTier.Entry<>(
-            "value", null, tier.stamp(HASH), time.nanos(), time.nanos(), null, NOBODY));
+            "value", null, tier.stamp(HASH), time.nanos(), time.nanos(), null, NOBODY, null));
     assertThat(serves()).isFalse();
   }
 
@@ -225,7 +226,10 @@ class LocalTierTest {
     tier.saw(untold);
     beat(place(10), new int[0]);
     assertThat(serves(untold)).isFalse();
+    // The commit may have been in the log already, and not visible yet.
     put(tier.stamp(HASH), Rows.at(101), null);
+    assertThat(serves(untold)).isFalse();
+    put(tier.stamp(HASH), Rows.at(102), null);
     assertThat(serves(untold)).isTrue();
     put(tier.stamp(HASH), null, null);
     assertThat(serves(untold)).isFalse();
@@ -265,7 +269,8 @@ class LocalTierTest {
             time.nanos(),
             time.nanos() + 1_000,
             null,
-            alone.seen()));
+            alone.seen(),
+            null));
     assertThat(alone.get("key", HASH, NOBODY)).isNotNull();
     assertThat(alone.get("key", HASH, session)).isNotNull();
     // Its position covers this as well, but the commit may have become visible after the load.
@@ -278,7 +283,14 @@ class LocalTierTest {
     none.put(
         "key",
         new LocalTier.Entry<>(
-            "value", null, none.stamp(HASH), time.nanos(), time.nanos() + 1_000, null, NOBODY));
+            "value",
+            null,
+            none.stamp(HASH),
+            time.nanos(),
+            time.nanos() + 1_000,
+            null,
+            NOBODY,
+            null));
     assertThat(none.get("key", HASH, NOBODY)).isNull();
     int before = none.stamp(HASH);
     assertThat(none.invalidate("key", HASH)).isEqualTo(before + 1).isEqualTo(none.stamp(HASH));
