@@ -189,8 +189,7 @@ public final class SessionToken {
   public boolean isUntoldShownFrom(LogPosition position) {
     for (int i = 0; i < untold.size(); i++) {
       LogPosition mine = untold.get(i);
-      if (mine.systemId() == position.systemId()
-          && (!position.covers(mine) || position.lsn() == mine.lsn())) {
+      if (mine.systemId() == position.systemId() && !position.isBeyond(mine)) {
         return false;
       }
     }

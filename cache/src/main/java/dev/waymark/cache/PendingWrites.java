@@ -288,6 +288,6 @@ final class PendingWrites<K, V> implements TransactionHook {
   }
 
   private CacheKey address(K key) {
-    return new CacheKey(cache, keys.text(key), keys.hash(key), keys.tag(key));
+    return keys.address(cache, key);
   }
 }

@@ -2,7 +2,6 @@ package dev.waymark.cache;
 
 import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
-import dev.waymark.SessionToken;
 import dev.waymark.WaymarkConfig;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -367,6 +366,10 @@ public final class RedisTier implements AutoCloseable {
     attempt(() -> shared.release(key, leaseToken));
   }
 
+  void releaseLater(CacheKey key, String leaseToken) {
+    attempt(() -> shared.releaseLater(key, leaseToken));
+  }
+
   /** Whether Redis was told where a shard's writers begin again. */
   boolean recover(String cache, int bucket, String epoch, String shard, Horizon horizon) {
     return attempt(() -> shared.recover(cache, bucket, epoch, shard, horizon));
@@ -644,7 +647,7 @@ public final class RedisTier implements AutoCloseable {
 
   /** On the background thread. */
   private void beat(String cache, Member member) {
-    SessionToken seenBefore = member.tier.seen();
+    Seen seenBefore = member.tier.seen();
     long sentAt = time.nanos();
     List<SharedTier.Beat> beats = shared.beat(cache, member.tier.places());
     beats.forEach(beat -> member.tier.beaten(beat, sentAt, seenBefore));

@@ -75,7 +75,12 @@ final class ValueFormat<V> {
   sealed interface Decoded<V> {
     /** A value, or the absence of one. */
     record Value<V>(@Nullable V value, @Nullable LogPosition position, Origin origin)
-        implements Decoded<V> {}
+        implements Decoded<V> {
+      /** Where the log had come to when it was read; null if it was put, or nobody knows. */
+      @Nullable LogPosition readAt() {
+        return origin == Origin.READ ? position : null;
+      }
+    }
 
     /** A value that is too large to be kept: to be loaded each time. */
     record TooLarge<V>() implements Decoded<V> {}

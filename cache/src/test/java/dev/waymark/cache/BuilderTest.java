@@ -58,6 +58,14 @@ class BuilderTest {
   }
 
   @Test
+  void bulkLoaderWithoutShardsIsRefused() {
+    refused(
+        () -> builder().bulkLoader(keys -> null).build(),
+        "bulkLoader(...) needs shardOf(...): keys that it sought on another shard would look as if"
+            + " they had no value; with one shard, shardOf(key -> \"\")");
+  }
+
+  @Test
   void contradictionsOfWhatIsKeptAndRefreshedAreRefused() {
     refused(
         () -> builder().maximumSize(5).maximumWeight(5, (key, value) -> 1),

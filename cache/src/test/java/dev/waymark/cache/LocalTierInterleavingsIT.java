@@ -79,7 +79,7 @@ class LocalTierInterleavingsIT {
     /** Asks what was missed. */
     public void beat() {
       long sentAt = clock.nanos();
-      tier.beaten(ask(), countedFrom(sentAt), SessionToken.empty());
+      tier.beaten(ask(), countedFrom(sentAt), Seen.nothing());
     }
 
     long countedFrom(long sentAt) {

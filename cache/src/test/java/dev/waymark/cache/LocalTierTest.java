@@ -39,7 +39,7 @@ class LocalTierTest {
     put(stamp, Rows.at(100), null);
   }
 
-  private void put(int stamp, @Nullable LogPosition position, @Nullable SessionToken shown) {
+  private void put(int stamp, @Nullable LogPosition position, @Nullable Seen shown) {
     tier.put(
         "key",
         new LocalTier.Entry<>(
@@ -77,7 +77,14 @@ class LocalTierTest {
     tier.put(
         "key",
         new LocalTier.Entry<>(
-            "value", null, tier.stamp(HASH), time.nanos(), time.nanos(), null, NOBODY, null));
+            "value",
+            null,
+            tier.stamp(HASH),
+            time.nanos(),
+            time.nanos(),
+            null,
+            Seen.nothing(),
+            null));
     assertThat(serves()).isFalse();
   }
 
@@ -119,7 +126,8 @@ class LocalTierTest {
   @Test
   void invalidatingABucketLeavesTheOthers() {
     put(tier.stamp(HASH));
-    tier.beaten(new Beat(new Place(BUCKET + 1, "epoch", 1), new int[0]), time.nanos(), NOBODY);
+    tier.beaten(
+        new Beat(new Place(BUCKET + 1, "epoch", 1), new int[0]), time.nanos(), Seen.nothing());
     tier.invalidated(new Place(BUCKET + 1, "epoch", 2), null);
     assertThat(serves()).isTrue();
     tier.invalidated(place(11), null);
@@ -142,7 +150,7 @@ class LocalTierTest {
     put(tier.stamp(HASH));
     long sentAt = time.nanos();
     time.pass(Duration.ofMillis(800));
-    tier.beaten(new Beat(place(10), new int[0]), sentAt, NOBODY);
+    tier.beaten(new Beat(place(10), new int[0]), sentAt, Seen.nothing());
     time.pass(Duration.ofMillis(200));
     assertThat(serves()).isFalse();
   }
@@ -212,7 +220,7 @@ class LocalTierTest {
   @Test
   void beatSentBeforeTheSessionCameProvesNothingForIt() {
     put(tier.stamp(HASH));
-    SessionToken before = tier.seen();
+    Seen before = tier.seen();
     SessionToken session = SessionToken.of(Rows.at(101));
     assertThat(serves(session)).isFalse();
     tier.beaten(new Beat(place(10), new int[0]), time.nanos(), before);
@@ -289,7 +297,7 @@ class LocalTierTest {
             time.nanos(),
             time.nanos() + 1_000,
             null,
-            NOBODY,
+            Seen.nothing(),
             null));
     assertThat(none.get("key", HASH, NOBODY)).isNull();
     int before = none.stamp(HASH);

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -737,7 +738,105 @@ class TieredCacheTest {
     assertThat(cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
   }
 
+  @Test
+  void forgedTokenDoesNotLetOtherSessionsMissTheirWrites() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    session.set(SessionToken.of(Rows.at(Long.MAX_VALUE)));
+    two.cache.get(7L);
+    two.background.tick();
+    time.pass(Duration.ofMillis(400));
+    two.background.tick();
+
+    two.client.deaf = true;
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    database.position = Rows.at(200);
+    session.set(SessionToken.of(Rows.at(200)));
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void sessionThatHasReadAheadOnAReplicaDoesNotJoinALoadForSomebodyElse() throws Exception {
+    ThreadLocal<SessionToken> sessions = ThreadLocal.withInitial(SessionToken::empty);
+    SessionToken ahead = SessionToken.empty().readUpTo(Rows.at(90));
+    Process one = new Process(builder -> builder.sessionToken(sessions::get));
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    // Committed, and shown by a replica; the primary waits for that one's word.
+    write.beforeCommit();
+    sessions.set(ahead);
+    one.cache.get(8L); // so that the position is known to be past
+    sessions.remove();
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    database.afterReading =
+        () -> {
+          database.afterReading = () -> {};
+          loading.countDown();
+          awaitQuietly(goOn);
+        };
+    Future<String> forNobody = threads.submit(() -> one.cache.get(7L));
+    loading.await();
+    // A load for the session waits for this.
+    database.rows.put(7L, "new");
+    AtomicReference<Thread> reader = new AtomicReference<>();
+    Future<String> reading =
+        threads.submit(
+            () -> {
+              sessions.set(ahead);
+              reader.set(Thread.currentThread());
+              return one.cache.get(7L);
+            });
+    await().until(() -> reader.get() != null && reader.get().getState() == Thread.State.WAITING);
+    goOn.countDown();
+    assertThat(forNobody.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    assertThat(reading.get(10, TimeUnit.SECONDS)).isEqualTo("new");
+  }
+
   // Loading
+
+  @Test
+  void loadersThatReadEachOthersKeysDoNotWaitForEachOther() throws Exception {
+    Process one = new Process();
+    CyclicBarrier bothLead = new CyclicBarrier(2);
+    ThreadLocal<Boolean> nested = ThreadLocal.withInitial(() -> false);
+    AtomicReference<TieredCache<Long, String>> other = new AtomicReference<>();
+    TieredCache<Long, String> first = crossing("first", one, other, bothLead, nested);
+    AtomicReference<TieredCache<Long, String>> here = new AtomicReference<>(first);
+    other.set(crossing("second", one, here, bothLead, nested));
+    // One leads the key in the one cache and wants it of the other, and the other way round.
+    Future<String> there = threads.submit(() -> first.get(7L));
+    Future<String> back = threads.submit(() -> other.get().get(7L));
+    assertThat(there.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    assertThat(back.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+  }
+
+  private TieredCache<Long, String> crossing(
+      String name,
+      Process process,
+      AtomicReference<TieredCache<Long, String>> other,
+      CyclicBarrier bothLead,
+      ThreadLocal<Boolean> nested) {
+    return TieredCache.<Long, String>builder(
+            name,
+            key -> {
+              if (!nested.get()) {
+                nested.set(true);
+                bothLead.await(10, TimeUnit.SECONDS);
+                other.get().get(key);
+              }
+              return database.load(key);
+            })
+        .redis(process.tier)
+        .codec(new Text())
+        .horizons(database::horizon)
+        .time(time)
+        .build();
+  }
 
   @Test
   void threadsShareOneLoad() throws Exception {
