@@ -94,12 +94,14 @@ final class CacheHistory {
    * @param seed decides in which order the faults come, and whom they meet
    * @param guards "on", "off", or the one guard that is taken out
    * @param faults which ones
+   * @param withoutRedis what becomes of writes that Redis cannot be told of
    * @param limit what is done by then is enough
    */
   record Plan(
       long operations,
       long seed,
       String guards,
+      WithoutRedis withoutRedis,
       CacheKind kind,
       Set<Fault> faults,
       Duration limit) {}
@@ -347,6 +349,7 @@ final class CacheHistory {
                     quota,
                     plan.seed(),
                     plan.guards(),
+                    plan.withoutRedis(),
                     plan.kind(),
                     scene.config(),
                     "redis://127.0.0.1:" + place.redis.port(),

@@ -78,6 +78,7 @@ final class CacheWorker {
       long quota,
       long seed,
       String guards,
+      WithoutRedis withoutRedis,
       CacheKind kind,
       Path config,
       String redisUrl,
@@ -90,6 +91,7 @@ final class CacheWorker {
         String.valueOf(quota),
         String.valueOf(seed),
         guards,
+        withoutRedis.name(),
         kind.name(),
         config.toString(),
         redisUrl,
@@ -104,10 +106,11 @@ final class CacheWorker {
           Long.parseLong(arguments[2]),
           Long.parseLong(arguments[3]),
           arguments[4],
-          CacheKind.valueOf(arguments[5]),
-          Path.of(arguments[6]),
-          arguments[7],
-          Path.of(arguments[8]));
+          WithoutRedis.valueOf(arguments[5]),
+          CacheKind.valueOf(arguments[6]),
+          Path.of(arguments[7]),
+          arguments[8],
+          Path.of(arguments[9]));
     }
 
     /** Numbers of sessions and writes start here, so that no two processes share one. */
@@ -179,6 +182,7 @@ final class CacheWorker {
                         database,
                         orders.redisUrl(),
                         orders.guards(),
+                        orders.withoutRedis(),
                         CacheWorker::read,
                         bound::get,
                         BOUND,

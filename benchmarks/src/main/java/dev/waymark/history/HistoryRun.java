@@ -15,7 +15,8 @@ public final class HistoryRun {
    *
    * @param arguments suite, number of operations, seed, guards ({@code on}, {@code off}, or for the
    *     suite {@code cache} the name of the one that is taken out), and for that suite whose cache
-   *     it is, and after how many seconds it is enough
+   *     it is, after how many seconds it is enough, and what becomes of writes without Redis
+   *     ({@code refuse} or {@code owe})
    */
   public static void main(String[] arguments)
       throws IOException, InterruptedException, SQLException {
@@ -36,12 +37,14 @@ public final class HistoryRun {
       }
       case "cache" -> {
         CacheKind kind = CacheKind.valueOf(arguments[4].toUpperCase(Locale.ROOT));
+        WithoutRedis withoutRedis = WithoutRedis.valueOf(arguments[6].toUpperCase(Locale.ROOT));
         CacheHistory.Summary summary =
             CacheHistory.run(
                 new CacheHistory.Plan(
                     operations,
                     seed,
                     guards,
+                    withoutRedis,
                     kind,
                     EnumSet.allOf(CacheHistory.Fault.class),
                     Duration.ofSeconds(Long.parseLong(arguments[5]))),

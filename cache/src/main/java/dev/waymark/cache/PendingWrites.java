@@ -53,10 +53,10 @@ final class PendingWrites<K, V> implements TransactionHook {
 
   /** What becomes of a transaction whose changes cannot be announced. */
   enum WithoutRedis {
-    /** It commits, and Redis is told when it is back. */
-    COMMIT_AND_OWE,
     /** It is rolled back. */
     REFUSE,
+    /** It commits, and Redis is told when it is back. */
+    COMMIT_AND_OWE,
     /** Nothing is announced anyway: values live for their time. */
     NEVER_ANNOUNCE
   }
@@ -151,9 +151,11 @@ final class PendingWrites<K, V> implements TransactionHook {
               + cache
               + " could not announce the change of "
               + (everything ? "all its keys" : changes.size() + tags.size() + " keys")
-              + " to Redis before COMMIT, and by its settings nothing is committed without. "
+              + " to Redis before COMMIT; committed all the same, others could be served the old"
+              + " value. "
               + Outcome.REJECTED.sentence()
-              + "; the transaction is rolled back. Repeat it when Redis can be reached.",
+              + "; the transaction is rolled back. Repeat it when Redis can be reached, or build the"
+              + " cache with commitWithoutRedis().",
           Outcome.REJECTED,
           null);
     }
@@ -286,6 +288,6 @@ final class PendingWrites<K, V> implements TransactionHook {
   }
 
   private CacheKey address(K key) {
-    return new CacheKey(cache, keys.text(key), keys.hash(key), keys.tag(key));
+    return keys.address(cache, key);
   }
 }

@@ -409,6 +409,11 @@ final class FakeRedis {
     }
 
     @Override
+    public void releaseLater(CacheKey key, String leaseToken) {
+      release(key, leaseToken);
+    }
+
+    @Override
     public void release(CacheKey key, String leaseToken) {
       call();
       synchronized (FakeRedis.this) {
