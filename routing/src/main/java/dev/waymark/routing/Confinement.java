@@ -851,7 +851,7 @@ final class Confinement {
       Set.of("bigint", "int8", "integer", "int", "int4", "smallint", "int2");
 
   /** The key that an expression certainly is, null if it is not certain. */
-  private static @Nullable KeyTerm term(Expression expression) {
+  static @Nullable KeyTerm term(Expression expression) {
     if (expression instanceof SqlTree.Parameter parameter) {
       return new KeyTerm.InParameter(parameter.number());
     } else if (expression instanceof SqlTree.Cast cast) {

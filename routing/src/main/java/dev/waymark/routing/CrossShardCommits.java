@@ -92,6 +92,29 @@ final class CrossShardCommits {
     return map.indexOfShardFor(key);
   }
 
+  /** The shards that keys lie on, by their places. */
+  int[] concerned(KeySource keys, BoundValues values) throws SQLException {
+    try {
+      return Concerned.shards(map, keys, values);
+    } catch (KeyTerm.NotAKeyException wrong) {
+      throw new Refusal(SqlCode.NOT_A_KEY, String.valueOf(wrong.getMessage())).exception();
+    }
+  }
+
+  /** The shard that one row's key lies on. */
+  int shardOf(KeyTerm key, BoundValues values) throws SQLException {
+    List<Long> keys;
+    try {
+      keys = KeyTerm.keys(key, values);
+    } catch (KeyTerm.NotAKeyException wrong) {
+      throw new Refusal(SqlCode.NOT_A_KEY, String.valueOf(wrong.getMessage())).exception();
+    }
+    if (keys.size() != 1) {
+      throw new Refusal(SqlCode.NO_KEY_TO_INSERT, "A row's key is NULL").exception();
+    }
+    return map.indexOfShardFor(keys.get(0));
+  }
+
   void reached(CrossShardStep step) {
     observer.reached(step);
   }

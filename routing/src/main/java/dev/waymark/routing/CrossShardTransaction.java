@@ -7,6 +7,7 @@ import dev.waymark.Transaction;
 import dev.waymark.UnavailableException;
 import dev.waymark.WaymarkException;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -146,6 +147,98 @@ public final class CrossShardTransaction {
   ResultSet query(String sql, Plan plan, BoundValues values, FanOut.Options options)
       throws SQLException {
     return commits.queries().queryIn(this, sql, plan, values, options);
+  }
+
+  /**
+   * Writes on several shards, one after the other in the order of the map, so that two transactions
+   * of this kind wait for each other's locks in one direction only.
+   *
+   * @param sql as the write was made of
+   * @return how many rows were changed; of a table that every shard holds, how many on each
+   * @throws SQLException as a shard told it; the transaction can then only be rolled back
+   */
+  long update(String sql, SpreadWrite write, SqlScanner.Markers markers, BoundValues values)
+      throws SQLException {
+    if (write instanceof SpreadWrite.Everywhere) {
+      return onAll(sql, markers, values);
+    } else if (write instanceof SpreadWrite.ByKey byKey) {
+      long changed = 0;
+      for (int index : commits.concerned(byKey.keys(), values)) {
+        changed += update(index, sql, markers, values, inOrder(values.count()));
+      }
+      return changed;
+    }
+    SpreadWrite.Rows rows = (SpreadWrite.Rows) write;
+    SortedMap<Integer, List<SpreadWrite.Row>> byShard = new TreeMap<>();
+    for (SpreadWrite.Row row : rows.rows()) {
+      byShard
+          .computeIfAbsent(commits.shardOf(row.key(), values), index -> new ArrayList<>())
+          .add(row);
+    }
+    long changed = 0;
+    for (SortedMap.Entry<Integer, List<SpreadWrite.Row>> each : byShard.entrySet()) {
+      List<Integer> sources = new ArrayList<>(rows.before());
+      StringBuilder text = new StringBuilder(rows.head());
+      String separator = " ";
+      for (SpreadWrite.Row row : each.getValue()) {
+        text.append(separator).append(row.text());
+        separator = ", ";
+        sources.addAll(row.parameters());
+      }
+      text.append(' ').append(rows.tail());
+      sources.addAll(rows.behind());
+      changed += update(each.getKey(), text.toString(), markers, values, sources);
+    }
+    return changed;
+  }
+
+  private long onAll(String sql, SqlScanner.Markers markers, BoundValues values)
+      throws SQLException {
+    long first = -1;
+    for (int i = 0; i < commits.shards().size(); i++) {
+      long changed = update(i, sql, markers, values, inOrder(values.count()));
+      if (first >= 0 && changed != first) {
+        throw new SQLException(
+            "The shards do not hold the same rows of a broadcast table: "
+                + commits.shards().get(0).name()
+                + " changed "
+                + first
+                + ", "
+                + commits.shards().get(i).name()
+                + " "
+                + changed
+                + ". Roll back, and make them the same",
+            "XX001");
+      }
+      first = changed;
+    }
+    return first;
+  }
+
+  private static List<Integer> inOrder(int count) {
+    List<Integer> numbers = new ArrayList<>(count);
+    for (int i = 1; i <= count; i++) {
+      numbers.add(i);
+    }
+    return numbers;
+  }
+
+  private long update(
+      int index, String sql, SqlScanner.Markers markers, BoundValues values, List<Integer> sources)
+      throws SQLException {
+    Participant part = participant(index);
+    part.written.addOthers();
+    if (markers == SqlScanner.Markers.NONE) {
+      try (Statement statement = part.connection().createStatement()) {
+        return statement.executeLargeUpdate(sql);
+      }
+    }
+    try (PreparedStatement statement = part.connection().prepareStatement(sql)) {
+      for (int i = 0; i < sources.size(); i++) {
+        values.set(statement, sources.get(i), i + 1);
+      }
+      return statement.executeLargeUpdate();
+    }
   }
 
   Deadline deadline() {

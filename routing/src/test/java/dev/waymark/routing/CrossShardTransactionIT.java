@@ -3,18 +3,24 @@ package dev.waymark.routing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.waymark.Consistency;
 import dev.waymark.LogPosition;
 import dev.waymark.Outcome;
+import dev.waymark.Table;
 import dev.waymark.TransactionHook;
 import dev.waymark.WaymarkException;
 import dev.waymark.testkit.ForkedJvm;
 import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.ShardServers;
 import dev.waymark.testkit.TestCluster;
+import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -208,6 +214,109 @@ class CrossShardTransactionIT {
             "after 7",
             "after 1007",
             "after 2007");
+  }
+
+  // ---- statements ---------------------------------------------------------------------------
+
+  private static final Map<String, Table> TABLES =
+      Map.of(
+          "users", new Table.Sharded("users", "id"),
+          "colours", new Table.Broadcast("colours"));
+
+  private Planner planner() throws SQLException {
+    try (Connection connection = primaries().get(0).connect()) {
+      return new Planner(
+          TABLES,
+          new SqlCatalogueLoader().load(connection),
+          SqlScanner.Backslash.LITERAL,
+          SmallCatalogue.READER);
+    }
+  }
+
+  private static long update(
+      CrossShardTransaction transaction, Planner planner, String sql, Object... values)
+      throws SQLException {
+    SpreadWrites.Answer answer = planner.acrossShards(sql, SqlScanner.Markers.JDBC);
+    return transaction.update(
+        sql,
+        Objects.requireNonNull(answer.write(), () -> String.valueOf(answer.refusal())),
+        SqlScanner.Markers.JDBC,
+        Values.of(values));
+  }
+
+  @Test
+  void statementsWriteWhereTheirRowsLiveAndQueriesSeeIt() throws SQLException {
+    Planner planner = planner();
+    database.<Integer, SQLException>acrossShards(
+        transaction -> {
+          assertThat(
+                  update(
+                      transaction,
+                      planner,
+                      "INSERT INTO users (name, id) VALUES (?, ?), ('b', 1007), (?, ?), ('d', 8)",
+                      "a",
+                      7L,
+                      "c",
+                      2_007L))
+              .isEqualTo(4);
+          assertThat(
+                  update(
+                      transaction,
+                      planner,
+                      "UPDATE users SET name = name || ? WHERE id IN (?, ?, 9999)",
+                      "!",
+                      7L,
+                      1_007L))
+              .isEqualTo(2);
+          assertThat(update(transaction, planner, "DELETE FROM users WHERE name = ?", "d"))
+              .isEqualTo(1);
+          String sql = "SELECT id, name FROM users ORDER BY id DESC LIMIT ? OFFSET 1";
+          Plan plan = planner.plan(sql, SqlScanner.Markers.JDBC);
+          FanOut.Options options =
+              new FanOut.Options(
+                  SqlScanner.Markers.JDBC,
+                  0,
+                  0,
+                  0,
+                  null,
+                  Consistency.session(),
+                  new FanOut.Canceller());
+          try (ResultSet rows = transaction.query(sql, plan, Values.of(2), options)) {
+            assertThat(rows.next()).isTrue();
+            assertThat(rows.getString(2)).isEqualTo("b!");
+            assertThat(rows.next()).isTrue();
+            assertThat(rows.getLong(1)).isEqualTo(7);
+            assertThat(rows.next()).isFalse();
+          }
+          return 0;
+        });
+
+    assertThat(saved()).isEqualTo(3);
+    assertThat(everywhere("SELECT count(*) FROM users")).isEqualTo(3);
+  }
+
+  @Test
+  void broadcastTableIsWrittenOnEveryShardOrOnNone() throws SQLException {
+    primaries()
+        .forEach(
+            primary ->
+                primary.execute(
+                    "DROP TABLE IF EXISTS colours; CREATE TABLE colours (name text PRIMARY KEY);"
+                        + " GRANT ALL ON colours TO PUBLIC"));
+    Planner planner = planner();
+    database.<Long, SQLException>acrossShards(
+        transaction ->
+            update(transaction, planner, "INSERT INTO colours VALUES (?), ('blue')", "red"));
+    assertThat(everywhere("SELECT count(*) FROM colours")).isEqualTo(6);
+
+    primaries().get(2).execute("DELETE FROM colours WHERE name = 'blue'");
+    assertThatThrownBy(
+            () ->
+                database.<Long, SQLException>acrossShards(
+                    transaction -> update(transaction, planner, "DELETE FROM colours")))
+        .isInstanceOf(SQLException.class)
+        .hasMessageContaining("shard-1 changed 2, shard-3 1");
+    assertThat(everywhere("SELECT count(*) FROM colours")).isEqualTo(5);
   }
 
   // ---- processes that die ---------------------------------------------------------------------
