@@ -276,6 +276,9 @@ final class Confinement {
 
   private @Nullable Place target(Relation target, Level level) {
     Place place = place(target, Set.of());
+    if (place != null && level == top && target.reference().equals(assumed)) {
+      place.isAnchor = true;
+    }
     level.add(target.reference(), place);
     return place;
   }

@@ -96,10 +96,12 @@ class CrossShardTransactionIT {
 
   @Test
   void everyPartIsCommittedAndSeen() throws SQLException {
-    assertThat(database.acrossShards(CrossShardTransactionIT::saveAll)).isEqualTo(3);
+    int saved = database.acrossShards(CrossShardTransactionIT::saveAll);
 
+    assertThat(saved).isEqualTo(3);
     for (long key : KEYS) {
-      assertThat(database.read(key, connection -> Clusters.name(connection, key))).isEqualTo("all");
+      String name = database.read(key, connection -> Clusters.name(connection, key));
+      assertThat(name).isEqualTo("all");
     }
   }
 
