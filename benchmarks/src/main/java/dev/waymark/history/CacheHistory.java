@@ -45,6 +45,9 @@ final class CacheHistory {
   /** The watchdog's grace, a stopped process, and the machine's own pauses. */
   private static final Duration ALLOWANCE = Duration.ofSeconds(6);
 
+  /** How long processes dawdle while Redis loses data again and again. */
+  private static final Duration SLOW = Duration.ofMillis(1_000);
+
   /** Between two faults. */
   private static final Duration BREATH = Duration.ofMillis(800);
 
@@ -534,6 +537,7 @@ final class CacheHistory {
       }
       case REDIS_FLUSHED -> redis.flush();
       case REDIS_FLUSHED_OFTEN -> {
+        slowFor(SLOW);
         for (int i = 0; i < 20; i++) {
           redis.flush();
           Thread.sleep(30);
@@ -546,6 +550,7 @@ final class CacheHistory {
         redis.start();
       }
       case STATE_EVICTED -> {
+        slowFor(SLOW);
         for (int i = 0; i < 10; i++) {
           redis.evict("*:state");
           Thread.sleep(30);
@@ -575,7 +580,7 @@ final class CacheHistory {
       }
       case MESSAGES_LOST -> {
         place.redis.loseAnswersContaining("message\r\n");
-        Thread.sleep(2_500);
+        Thread.sleep(3_000);
         place.redis.heal();
       }
       case PROCESS_STOPPED -> {
@@ -593,6 +598,17 @@ final class CacheHistory {
       case WRITER_KILLED_AFTER_COMMIT -> replaceKilled(place, scene, CacheWorker.Step.AFTER_COMMIT);
       case WRITER_KILLED_AFTER_ALL -> replaceKilled(place, scene, CacheWorker.Step.AFTER_ALL);
       default -> throw new IllegalArgumentException(step.fault() + " is of PostgreSQL");
+    }
+  }
+
+  /** What is lost then is more often what somebody still needs. */
+  private void slowFor(Duration time) {
+    for (Place place : places) {
+      try {
+        place.process().send("slow " + time.toMillis());
+      } catch (UncheckedIOException gone) {
+        // It has done its part.
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.waymark.history;
 
 import dev.waymark.Consistency;
+import dev.waymark.Horizon;
 import dev.waymark.PositionedRead;
 import dev.waymark.Role;
 import dev.waymark.Route;
@@ -68,7 +69,7 @@ final class TieredRegisters implements CachedRegisters {
             .redis(redis)
             .codec(Codec.json(Register.class, 1))
             .primaryLoader(fromPrimary)
-            .horizons(CacheGuard.horizons(setting.database()::horizon, missing))
+            .horizons(CacheGuard.horizons(this::horizon, missing))
             .sessionToken(this::seen)
             .sessionSaw(
                 seen -> {
@@ -95,6 +96,12 @@ final class TieredRegisters implements CachedRegisters {
           .staleWhileRevalidate(setting.bound(), background);
     }
     return builder.build();
+  }
+
+  private Horizon horizon(String shard) {
+    Horizon drawn = setting.database().horizon(shard);
+    setting.dawdle().dawdle();
+    return drawn;
   }
 
   private SessionToken seen() {

@@ -40,6 +40,7 @@ final class PendingWrites<K, V> implements TransactionHook {
   private boolean everything;
   private @Nullable Announcement announcement;
   private String shard = "";
+  private int rollbacks;
 
   /** Whether the time to announce has come: what is added later would go untold. */
   private boolean isAnnounced;
@@ -70,8 +71,11 @@ final class PendingWrites<K, V> implements TransactionHook {
      * The writer brought what a load would return.
      *
      * @param timeToLive in Redis
+     * @param rollbacks how often the transaction had gone back to a savepoint when the value was
+     *     brought: once more, and it may never have been
      */
-    record Replaced<V>(@Nullable V value, Duration timeToLive) implements Change<V> {}
+    record Replaced<V>(@Nullable V value, Duration timeToLive, int rollbacks)
+        implements Change<V> {}
   }
 
   /** What Redis was told before COMMIT. */
@@ -139,6 +143,7 @@ final class PendingWrites<K, V> implements TransactionHook {
   @Override
   public void beforeCommit(Transaction transaction) {
     isAnnounced = true;
+    rollbacks = transaction.rollbacksToSavepoint();
     shard = transaction.shard();
     step(Steps.Step.WORKED);
     // The transaction id may cost a round trip: not while nobody would be told it.
@@ -216,7 +221,7 @@ final class PendingWrites<K, V> implements TransactionHook {
 
   private SharedTier.@Nullable Put put(
       Change<V> change, LogPosition position, SharedTier.Intent intent) {
-    if (!(change instanceof Change.Replaced<V> replaced)) {
+    if (!(change instanceof Change.Replaced<V> replaced) || replaced.rollbacks != rollbacks) {
       return null;
     }
     byte[] bytes = encoder.encode(replaced.value, position);

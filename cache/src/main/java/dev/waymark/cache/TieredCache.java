@@ -202,12 +202,13 @@ public final class TieredCache<K, V> {
    *
    * <p>Only for a value that is made from the one row which this transaction writes: the row's lock
    * is what puts two writers in order. For anything put together from several rows use {@link
-   * #invalidate(Transaction, Object)}.
+   * #invalidate(Transaction, Object)}. If the transaction goes back to a savepoint after this, the
+   * old value is dropped and the new one is not stored, since it may be undone.
    *
    * @param newValue what a load after the commit would return; null if there will be no value
    */
   public void put(Transaction transaction, K key, @Nullable V newValue) {
-    pendingOf(transaction).add(key, changeTo(newValue));
+    pendingOf(transaction).add(key, changeTo(newValue, transaction.rollbacksToSavepoint()));
   }
 
   /**
@@ -386,10 +387,10 @@ public final class TieredCache<K, V> {
     return writes;
   }
 
-  private PendingWrites.Change<V> changeTo(@Nullable V newValue) {
+  private PendingWrites.Change<V> changeTo(@Nullable V newValue, int rollbacks) {
     Duration life = settings.lifeOf(newValue);
     return writeThrough && !life.isZero()
-        ? new PendingWrites.Change.Replaced<>(newValue, life)
+        ? new PendingWrites.Change.Replaced<>(newValue, life, rollbacks)
         : new PendingWrites.Change.Dropped<>();
   }
 

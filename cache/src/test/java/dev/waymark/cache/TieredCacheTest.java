@@ -498,6 +498,20 @@ class TieredCacheTest {
   }
 
   @Test
+  void valuePutBeforeTheTransactionWentBackToASavepointIsDroppedOnly() {
+    Process one = new Process(TieredCache.Builder::writeThrough);
+    one.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, "never");
+    write.rollbacksToSavepoint++;
+    one.cache.put(write, 8L, "after");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("old");
+    assertThat(one.cache.lookup(8L))
+        .isEqualTo(new CacheAnswer<>("after", CacheAnswer.Tier.L2, Rows.at(200), null));
+  }
+
+  @Test
   void slowFirstWriterDoesNotCoverTheSecond() {
     Process one = new Process(TieredCache.Builder::writeThrough);
     Process two = new Process(TieredCache.Builder::writeThrough);
