@@ -12,6 +12,7 @@ public final class BenchmarkRun {
   private static final List<Family> FAMILIES =
       List.of(
           new Family(List.of("routing"), RoutingRun::run),
+          new Family(DatabaseRun.groups(), DatabaseRun::run),
           new Family(List.of("l1-hit", "l2-hit"), CacheRun::run),
           new Family(List.of("offload", "promotion"), RoutingFigures::run),
           new Family(List.of("stampede", "hit-ratio", "invalidation"), CacheFigures::run));

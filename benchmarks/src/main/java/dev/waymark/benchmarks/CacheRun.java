@@ -63,7 +63,9 @@ final class CacheRun {
               name ->
                   contenders.add(
                       new JmhRun.Contender(
-                          BASELINES.getOrDefault(name, kebab(name.substring(tier.length()).replace("JetCache", "Jetcache"))),
+                          BASELINES.getOrDefault(
+                              name,
+                              kebab(name.substring(tier.length()).replace("JetCache", "Jetcache"))),
                           type.getSimpleName() + "." + name,
                           List.of("-Dbench.redis=" + redis),
                           3)));
