@@ -12,10 +12,17 @@ public final class BenchmarkRun {
   private static final List<Family> FAMILIES =
       List.of(
           new Family(List.of("routing"), RoutingRun::run),
+          new Family(GrowthRun.groups(), GrowthRun::run),
+          new Family(List.of("weight"), Weight::run),
+          new Family(List.of("start-up"), StartUp::run),
           new Family(DatabaseRun.groups(), DatabaseRun::run),
           new Family(List.of("l1-hit", "l2-hit"), CacheRun::run),
           new Family(List.of("offload", "promotion"), RoutingFigures::run),
+          new Family(FaultRun.groups(), FaultRun::run),
           new Family(List.of("stampede", "hit-ratio", "invalidation"), CacheFigures::run));
+
+  /** What is asked for by the same option and measures no group. */
+  private static final List<String> ERRANDS = List.of("report", "compare", Guard.CHECK, Guard.KEEP);
 
   private BenchmarkRun() {}
 
@@ -34,8 +41,9 @@ public final class BenchmarkRun {
    * Runs them.
    *
    * @param arguments the folder for the results, {@code full} or {@code quick} (only prove that all
-   *     run), the names of the groups to measure, by commas, or {@code all}, and the file with
-   *     ShardingSphere's class path
+   *     run), the names of the groups to measure, by commas, or {@code all}, the file with
+   *     ShardingSphere's class path, the project's folder, and an older summary to compare with,
+   *     relative to that, or {@code none}
    */
   public static void main(String[] arguments) throws IOException {
     Path folder = Files.createDirectories(Path.of(arguments[0]));
@@ -43,19 +51,39 @@ public final class BenchmarkRun {
     List<String> groups = FAMILIES.stream().flatMap(family -> family.groups().stream()).toList();
     List<String> wanted =
         arguments[2].equals("all") ? groups : List.of(arguments[2].split("\\s*,\\s*"));
-    if (!groups.containsAll(wanted)) {
-      System.err.println("-Dbench=" + arguments[2] + ": there are " + String.join(", ", groups));
+    if (!groups.containsAll(wanted) && !ERRANDS.containsAll(wanted)) {
+      System.err.println(
+          "-Dbench="
+              + arguments[2]
+              + ": there are "
+              + String.join(", ", groups)
+              + ", and one at a time "
+              + String.join(", ", ERRANDS));
       System.exit(2);
+    }
+    Path project = Path.of(arguments[4]);
+    if (wanted.contains("report")) {
+      Report.write(folder, project.resolve("docs"));
+      return;
     }
     Cores cores = new Cores();
     Summary summary = new Summary(folder, effort, new Machine(cores));
     Bench bench =
         new Bench(folder, effort, wanted, ClassPaths.of(Path.of(arguments[3])), cores, summary);
-    Files.deleteIfExists(folder.resolve("jmh.log"));
-    for (Family family : FAMILIES) {
-      family.work().run(bench);
-      summary.save();
+    if (wanted.contains(Guard.CHECK) || wanted.contains(Guard.KEEP)) {
+      System.exit(Guard.run(bench, project.resolve("benchmarks/guard.json")));
     }
-    System.out.println("Figures: " + folder.resolve("summary.json"));
+    if (!wanted.contains("compare")) {
+      Files.deleteIfExists(folder.resolve("jmh.log"));
+      Files.deleteIfExists(folder.resolve("clients.log"));
+      for (Family family : FAMILIES) {
+        family.work().run(bench);
+        summary.save();
+      }
+      System.out.println("Figures: " + folder.resolve("summary.json"));
+    }
+    if (!arguments[5].equals("none")) {
+      Comparison.print(project.resolve(arguments[5]), folder.resolve("summary.json"));
+    }
   }
 }

@@ -22,7 +22,7 @@ final class DatabaseRun {
   private static final int KEYS_PER_SHARD = 10_000;
   private static final int POOL_SIZE = 16;
   private static final List<Integer> THREADS = List.of(1, 4, 16);
-  private static final List<String> CONTENDERS =
+  static final List<String> CONTENDERS =
       List.of(
           Summary.RAW,
           Summary.NULL_CONTROL,

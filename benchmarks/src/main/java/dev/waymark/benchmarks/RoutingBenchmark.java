@@ -36,6 +36,18 @@ public class RoutingBenchmark {
   @Param("3")
   public int shards;
 
+  /** Ranges of keys, dealt to the shards in turn; 0: one for each shard. Waymark by key only. */
+  @Param("0")
+  public int ranges;
+
+  /** Sessions that take turns; 0: none is bound. Waymark by key only. */
+  @Param("0")
+  public int sessions;
+
+  /** Keys that are asked for; 0: all. */
+  @Param("0")
+  public long keys;
+
   private Topology topology;
   private Contender opened;
 
@@ -79,7 +91,19 @@ public class RoutingBenchmark {
   public void open() throws SQLException {
     StubDriver.takeOver();
     topology = Topology.stub(shards);
-    opened = Contenders.open(contender, topology);
+    opened =
+        ranges == 0 && sessions == 0
+            ? Contenders.open(contender, topology)
+            : sessions == 0
+                ? WaymarkKeyed.inRanges(topology, ranges)
+                : WaymarkKeyed.inSessions(topology, sessions);
+    keys = keys == 0 ? topology.keys() : keys;
+    // Pools open their connections when they are first used: of a thousand shards, not soon.
+    for (int round = 0; round < 8; round++) {
+      for (int shard = 0; shard < shards; shard++) {
+        opened.find(1 + shard * topology.keysPerShard() + round);
+      }
+    }
   }
 
   /** Closes it. */
@@ -91,7 +115,7 @@ public class RoutingBenchmark {
   /** One user by key. */
   @Benchmark
   public User find(Calls calls) throws SQLException {
-    long key = calls.next(topology.keys());
+    long key = calls.next(keys);
     User found = opened.find(key);
     if (found.id() != key) {
       throw new IllegalStateException("Asked for user " + key + ", got " + found);

@@ -32,7 +32,7 @@ final class RoutingRun {
     }
   }
 
-  private static JmhRun.Contender contender(String name) {
+  static JmhRun.Contender contender(String name) {
     // ShardingSphere needs more than 25 s: 434 us per operation fall to 19 in that time.
     int warmUp = name.startsWith("shardingsphere") ? 30 : 3;
     return new JmhRun.Contender(name, FIND, List.of("contender=" + name), warmUp);

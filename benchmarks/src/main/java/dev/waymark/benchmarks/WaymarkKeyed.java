@@ -15,6 +15,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** Waymark by key: shard map, freshness, replica choice, deadline, retry. */
@@ -45,7 +46,12 @@ final class WaymarkKeyed implements Contender {
 
   /** The same within a bound session, which must not go back in time either. */
   static Contender inSession(Topology topology) {
-    return new InSession(open(topology));
+    return inSessions(topology, 1);
+  }
+
+  /** The same within as many sessions; a key's last digits say in which. */
+  static Contender inSessions(Topology topology, int sessions) {
+    return new InSession(open(topology), sessions);
   }
 
   ShardedDatabase database() {
@@ -106,37 +112,42 @@ final class WaymarkKeyed implements Contender {
 
   private static final class InSession implements Contender {
     private final WaymarkKeyed keyed;
-    private final Session session;
+    private final Session[] sessions;
 
-    InSession(WaymarkKeyed keyed) {
+    InSession(WaymarkKeyed keyed, int sessions) {
       this.keyed = keyed;
-      this.session = keyed.database.newSession();
+      this.sessions = new Session[sessions];
+      Arrays.setAll(this.sessions, each -> keyed.database.newSession());
+    }
+
+    private Session.Binding bind(long key) {
+      return sessions[(int) (key % sessions.length)].bind();
     }
 
     @Override
     public User find(long key) throws SQLException {
-      try (Session.Binding bound = session.bind()) {
+      try (Session.Binding bound = bind(key)) {
         return keyed.find(key);
       }
     }
 
     @Override
     public int rename(long key) throws SQLException {
-      try (Session.Binding bound = session.bind()) {
+      try (Session.Binding bound = bind(key)) {
         return keyed.rename(key);
       }
     }
 
     @Override
     public int visit(long key) throws SQLException {
-      try (Session.Binding bound = session.bind()) {
+      try (Session.Binding bound = bind(key)) {
         return keyed.visit(key);
       }
     }
 
     @Override
     public int checkIn(long key) throws SQLException {
-      try (Session.Binding bound = session.bind()) {
+      try (Session.Binding bound = bind(key)) {
         return keyed.checkIn(key);
       }
     }
