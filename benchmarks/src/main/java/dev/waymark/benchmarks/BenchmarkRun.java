@@ -63,7 +63,7 @@ public final class BenchmarkRun {
     }
     Path project = Path.of(arguments[4]);
     if (wanted.contains("report")) {
-      Report.write(folder, project.resolve("docs"));
+      Report.write(folder, project.resolve("docs"), Report.Charting.SVG);
       return;
     }
     Cores cores = new Cores();

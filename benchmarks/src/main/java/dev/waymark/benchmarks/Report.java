@@ -22,22 +22,31 @@ final class Report {
   private final Map<String, Map<String, String>> environments;
   private final Map<String, Map<String, FaultRun.Line>> timelines;
   private final Path docs;
+  private final Charting charting;
   private final StringBuilder page = new StringBuilder();
 
   private Report(
       List<Figure> figures,
       Map<String, Map<String, String>> environments,
       Map<String, Map<String, FaultRun.Line>> timelines,
-      Path docs) {
+      Path docs,
+      Charting charting) {
     this.figures = figures;
     this.environments = environments;
     this.timelines = timelines;
     this.docs = docs;
+    this.charting = charting;
   }
 
-  /** Draws what is in the folder of the results. */
-  static void write(Path results, Path docs) throws IOException {
-    // Charts need letters' widths, not a screen.
+  /** Charts need the letters' widths, so fonts: a machine without any can still write the page. */
+  enum Charting {
+    SVG,
+    NONE
+  }
+
+  /** Writes what is in the folder of the results. */
+  static void write(Path results, Path docs, Charting charting) throws IOException {
+    // Fonts, but no screen.
     System.setProperty("java.awt.headless", "true");
     Path summary = results.resolve("summary.json");
     if (!Files.exists(summary)) {
@@ -48,7 +57,8 @@ final class Report {
             Summary.read(summary),
             Summary.environments(results.resolve("environment.json")),
             FaultRun.read(results.resolve("timelines.json")),
-            docs)
+            docs,
+            charting)
         .write();
     Path kept = Files.createDirectories(docs.resolve("benchmarks"));
     for (String file : List.of("summary.json", "environment.json", "timelines.json")) {
@@ -182,11 +192,13 @@ final class Report {
     line("");
     if (!section.metric().isEmpty()) {
       String name = section.groups().get(0) + ".svg";
-      Charts.bars(
-          docs.resolve("benchmarks").resolve(name),
-          section.title() + ": " + section.metric(),
-          section.metric(),
-          own);
+      if (charting == Charting.SVG) {
+        Charts.bars(
+            docs.resolve("benchmarks").resolve(name),
+            section.title() + ": " + section.metric(),
+            section.metric(),
+            own);
+      }
       line("![" + section.title() + "](benchmarks/" + name + ")");
       line("");
     }
@@ -355,8 +367,10 @@ final class Report {
     for (Map.Entry<String, Map<String, FaultRun.Line>> each : timelines.entrySet()) {
       String group = each.getKey();
       String name = "timeline-" + group + ".svg";
-      Charts.timeline(
-          docs.resolve("benchmarks").resolve(name), group.replace('-', ' '), each.getValue());
+      if (charting == Charting.SVG) {
+        Charts.timeline(
+            docs.resolve("benchmarks").resolve(name), group.replace('-', ' '), each.getValue());
+      }
       line("![" + group + "](benchmarks/" + name + ")");
       line("");
       table(group, figures.stream().filter(row -> row.group().equals(group)).toList());
