@@ -22,14 +22,11 @@ import dev.waymark.testkit.ForkedJvm;
 import dev.waymark.testkit.ShardServers;
 import dev.waymark.testkit.TestCluster;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -42,52 +39,37 @@ import org.jspecify.annotations.Nullable;
 final class CacheFigures {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  private final Path folder;
+  private final Bench bench;
   private final boolean quick;
-  private final List<String> rows = new ArrayList<>();
 
-  private CacheFigures(Path folder, boolean quick) {
-    this.folder = folder;
-    this.quick = quick;
+  private CacheFigures(Bench bench) {
+    this.bench = bench;
+    this.quick = bench.effort() == Effort.QUICK;
   }
 
-  static void run(Path folder, boolean quick, List<String> wanted) throws IOException {
-    CacheFigures figures = new CacheFigures(folder, quick);
+  static void run(Bench bench) throws IOException {
+    CacheFigures figures = new CacheFigures(bench);
     try {
-      if (wanted.contains("stampede")) {
+      if (bench.wants("stampede")) {
         for (StampedeWorker.Contender contender : StampedeWorker.Contender.values()) {
           figures.stampede(contender);
         }
       }
-      if (wanted.contains("hit-ratio")) {
+      if (bench.wants("hit-ratio")) {
         figures.hitRatio();
       }
-      if (wanted.contains("invalidation")) {
+      if (bench.wants("invalidation")) {
         figures.invalidation();
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
-    }
-    if (!figures.rows.isEmpty()) {
-      Path file = folder.resolve("cache-figures.json");
-      Files.writeString(file, "[\n" + String.join(",\n", figures.rows) + "\n]\n");
-      System.out.println("Figures: " + file);
+    } finally {
+      bench.cores().release();
     }
   }
 
-  private void row(String group, String contender, String metric, String unit, double value) {
-    rows.add(
-        String.format(
-            Locale.ROOT,
-            "  {\"group\": \"%s\", \"contender\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\","
-                + " \"median\": %.4f}",
-            group,
-            contender,
-            metric,
-            unit,
-            value));
-    System.out.printf(
-        Locale.ROOT, "%-13s %-18s %-34s %10.3f %s%n", group, contender, metric, value, unit);
+  private void row(String group, String contender, Metric metric, double... samples) {
+    bench.summary().add(group, contender, metric, samples);
   }
 
   // ---- stampede -------------------------------------------------------------------------------
@@ -98,7 +80,7 @@ final class CacheFigures {
     double[] alone = new double[rounds];
     double[] together = new double[rounds];
     double[] loads = new double[rounds];
-    try (TestCluster cluster = TestCluster.builder().redis().start();
+    try (TestCluster cluster = bench.cores().start(TestCluster.builder().redis());
         ForkedJvm one =
             ForkedJvm.start(StampedeWorker.class, contender.name(), cluster.redis().url());
         ForkedJvm two =
@@ -123,12 +105,17 @@ final class CacheFigures {
         }
       }
     }
-    String name = contender.name().toLowerCase(Locale.ROOT);
-    row("stampede", name, "loads, median", "loads", median(loads));
-    row("stampede", name, "loads, most", "loads", Arrays.stream(loads).max().orElse(0));
-    row("stampede", name, "one load", "ms", median(alone));
-    row("stampede", name, "until the last of 128 threads", "ms", median(together));
-    row("stampede", name, "ratio", "", median(together) / median(alone));
+    // The baseline is a cache of one's own in each JVM.
+    String name =
+        contender == StampedeWorker.Contender.CAFFEINE
+            ? Summary.RAW
+            : contender.name().toLowerCase(Locale.ROOT);
+    double[] shares = new double[rounds];
+    Arrays.setAll(shares, round -> together[round] / alone[round]);
+    row("stampede", name, Metric.LOADS, loads);
+    row("stampede", name, Metric.wall("one_load_ms", "ms"), alone);
+    row("stampede", name, Metric.wall("last_of_128_ms", "ms"), together);
+    row("stampede", name, Metric.counted("last_over_one", "x"), shares);
   }
 
   private static void expect(ForkedJvm jvm, String line) {
@@ -169,9 +156,9 @@ final class CacheFigures {
           }
           ours.get(key);
         }
-        String what = "hits of " + size + ", skew " + skew;
-        row("hit-ratio", "caffeine", what, "share", caffeineHits / (double) reads);
-        row("hit-ratio", "waymark", what, "share", ours.statistics().l1Hits() / (double) reads);
+        Metric hits = Metric.counted("hits_" + size + "_skew_" + Math.round(skew * 100), "share");
+        row("hit-ratio", Summary.RAW, hits, caffeineHits / (double) reads);
+        row("hit-ratio", "waymark", hits, ours.statistics().l1Hits() / (double) reads);
       }
     }
   }
@@ -201,7 +188,8 @@ final class CacheFigures {
    */
   private void invalidation() throws InterruptedException {
     int writes = quick ? 200 : 20_000;
-    try (TestCluster cluster = TestCluster.builder().shards(1).replicas(1).redis().start()) {
+    try (TestCluster cluster =
+        bench.cores().start(TestCluster.builder().shards(1).replicas(1).redis())) {
       cluster
           .shard(0)
           .primary()
@@ -253,15 +241,14 @@ final class CacheFigures {
         done.set(true);
         reader.join();
         Arrays.sort(delays);
-        row("invalidation", "waymark", "seen elsewhere, median", "ms", at(delays, 0.5));
-        row("invalidation", "waymark", "seen elsewhere, 99 %", "ms", at(delays, 0.99));
-        row("invalidation", "waymark", "seen elsewhere, 99.9 %", "ms", at(delays, 0.999));
-        row("invalidation", "waymark", "seen elsewhere, longest", "ms", at(delays, 1));
+        row("invalidation", "waymark", Metric.wall("seen_p50_ms", "ms"), at(delays, 0.5));
+        row("invalidation", "waymark", Metric.wall("seen_p99_ms", "ms"), at(delays, 0.99));
+        row("invalidation", "waymark", Metric.wall("seen_p999_ms", "ms"), at(delays, 0.999));
+        row("invalidation", "waymark", Metric.wall("seen_longest_ms", "ms"), at(delays, 1));
         row(
             "invalidation",
             "waymark",
-            "within 10 ms",
-            "share",
+            Metric.counted("seen_within_10_ms", "share"),
             Arrays.stream(delays).filter(delay -> delay <= 10).count() / (double) writes);
       } catch (SQLException failed) {
         throw new IllegalStateException(failed);
@@ -319,11 +306,5 @@ final class CacheFigures {
 
   private static double at(double[] sorted, double share) {
     return sorted[Math.min(sorted.length - 1, (int) (sorted.length * share))];
-  }
-
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
   }
 }
