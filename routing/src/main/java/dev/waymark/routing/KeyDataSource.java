@@ -156,7 +156,8 @@ final class KeyDataSource implements DataSource {
     }
   }
 
-  private static LogPosition position(Connection connection) throws SQLException {
+  /** Where a primary's log ends, asked on a connection that is not within a transaction's work. */
+  static LogPosition position(Connection connection) throws SQLException {
     boolean autoCommit = connection.getAutoCommit();
     try (Statement statement = connection.createStatement();
         ResultSet answer =

@@ -72,6 +72,10 @@ public final class ShardedDatabase implements AutoCloseable {
   private final Unavailability unavailability;
   private final KeyAllocator keys;
   private final RoutingListener listener;
+  private final Object plansLock = new Object();
+
+  /** Made when the data source is first asked for; guarded by its lock. */
+  private @Nullable Plans plans;
 
   /** Those that may still be open; closing one again does nothing. */
   private final List<ChangeStream> changeStreams = new CopyOnWriteArrayList<>();
@@ -370,6 +374,67 @@ public final class ShardedDatabase implements AutoCloseable {
    */
   public DataSource dataSource(long key) {
     return new KeyDataSource(this, shardFor(key), key);
+  }
+
+  /**
+   * The whole database as one standard JDBC data source: each statement goes to the shard that its
+   * keys lie on, reads to a replica that is fresh enough, and with auto-commit off a transaction
+   * stays on the shard of its first statement. What cannot be answered exactly is refused with a
+   * code and what to do instead. Nothing is sent before a statement runs; the current session is
+   * that of the thread which runs it.
+   *
+   * <p>With auto-commit, a statement has {@code calls.deadline}, or its own query time-out if it
+   * has one. Within a transaction it takes as long as it takes.
+   *
+   * @throws IllegalStateException if the parser of SQL is not on the class path: {@code
+   *     org.pgcodekeeper:pgcodekeeper-core} and {@code org.antlr:antlr4-runtime}
+   */
+  public DataSource dataSource() {
+    return new ShardedDataSource(this, plans());
+  }
+
+  Plans plans() {
+    synchronized (plansLock) {
+      Plans known = plans;
+      if (known == null) {
+        try {
+          known = new Plans(map.tables(), new CatalogueSource(this), watchdog::recentNanos);
+        } catch (NoClassDefFoundError | ExceptionInInitializerError absent) {
+          throw new IllegalStateException(
+              "The data source reads SQL with org.pgcodekeeper:pgcodekeeper-core and"
+                  + " org.antlr:antlr4-runtime, which are not on the class path; add them, or use"
+                  + " read(key, …), write(key, …) and dataSource(key), which need no parser",
+              absent);
+        }
+        plans = known;
+      }
+      return known;
+    }
+  }
+
+  Reads reads() {
+    return reads;
+  }
+
+  Writes writes() {
+    return writes;
+  }
+
+  Consistency usualConsistency() {
+    return usual;
+  }
+
+  LongSupplier nanoClock() {
+    return nanoClock;
+  }
+
+  /** Who it logs in as. */
+  String user() {
+    return config.credentials().user();
+  }
+
+  boolean isClosed() {
+    return shards.get(0).state().isClosed();
   }
 
   Writes.Writer connectionTo(LiveShard shard, long key) throws SQLException {
