@@ -40,8 +40,11 @@ import org.redisson.api.RedissonClient;
 import org.redisson.api.listener.StatusListener;
 import org.redisson.client.codec.ByteArrayCodec;
 import org.redisson.client.codec.StringCodec;
+import org.redisson.config.BaseConfig;
 import org.redisson.config.Config;
 import org.redisson.config.ConstantDelay;
+import org.redisson.config.ReadMode;
+import org.redisson.config.SubscriptionMode;
 import org.redisson.connection.ConnectionListener;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -863,9 +866,30 @@ final class RedissonTier implements SharedTier {
     if (trust != null) {
       config.setSslTrustManagerFactory(trust);
     }
-    config
-        .useSingleServer()
-        .setAddress(address())
+    if (settings.isCluster()) {
+      patiently(config.useClusterServers(), timeout)
+          .addNodeAddress(addresses().toArray(String[]::new))
+          // What a replica of Redis has not heard of yet must not be read.
+          .setReadMode(ReadMode.MASTER)
+          .setSubscriptionMode(SubscriptionMode.MASTER)
+          .setScanInterval(1_000)
+          .setMasterConnectionMinimumIdleSize(1)
+          .setMasterConnectionPoolSize(16)
+          .setSubscriptionConnectionMinimumIdleSize(1)
+          .setSubscriptionConnectionPoolSize(2);
+    } else {
+      patiently(config.useSingleServer(), timeout)
+          .setAddress(addresses().get(0))
+          .setConnectionMinimumIdleSize(1)
+          .setConnectionPoolSize(16)
+          .setSubscriptionConnectionMinimumIdleSize(1)
+          .setSubscriptionConnectionPoolSize(2);
+    }
+    return config;
+  }
+
+  private static <T extends BaseConfig<T>> T patiently(T servers, int timeout) {
+    return servers
         // A read that is late goes to the database; trying again would only make it later still.
         .setRetryAttempts(0)
         .setTimeout(timeout)
@@ -873,22 +897,18 @@ final class RedissonTier implements SharedTier {
         .setSubscriptionTimeout(Math.max(1_000, timeout))
         .setReconnectionDelay(new ConstantDelay(Duration.ofMillis(200)))
         // Finds a connection whose other end has silently gone, the channel's above all.
-        .setPingConnectionInterval(1_000)
-        .setConnectionMinimumIdleSize(1)
-        .setConnectionPoolSize(16)
-        .setSubscriptionConnectionMinimumIdleSize(1)
-        .setSubscriptionConnectionPoolSize(2);
-    return config;
+        .setPingConnectionInterval(1_000);
   }
 
-  /** Redisson wants the port written out. */
-  private String address() {
-    URI uri = URI.create(settings.url());
-    return uri.getScheme()
-        + "://"
-        + uri.getHost()
-        + ":"
-        + (uri.getPort() < 0 ? 6379 : uri.getPort());
+  /** Redisson wants the ports written out. */
+  private List<String> addresses() {
+    String scheme = settings.url().startsWith("rediss") ? "rediss" : "redis";
+    return settings.hosts().stream()
+        .map(host -> URI.create(scheme + "://" + host))
+        .map(
+            uri ->
+                scheme + "://" + uri.getHost() + ":" + (uri.getPort() < 0 ? 6379 : uri.getPort()))
+        .toList();
   }
 
   private static TrustManagerFactory trustIn(Path file) {
