@@ -582,7 +582,9 @@ public final class ShardedDatabase implements AutoCloseable {
 
   private <T extends @Nullable Object, X extends Exception> T acrossShards(
       CrossShardCommits commits, CrossShardWork<T, X> work) throws X {
-    CrossShardTransaction transaction = beginAcrossShards(commits);
+    CrossShardTransaction transaction =
+        commits.begin(
+            currentSession(), bound.get(), new Deadline(nanoClock, config.calls().deadline()));
     T value;
     try {
       value = work.run(transaction);
@@ -600,18 +602,22 @@ public final class ShardedDatabase implements AutoCloseable {
     return acrossShards(crossShard(observer), work);
   }
 
-  /** A transaction over several shards that its user ends. */
+  /** A transaction over several shards that its user ends, whenever that is. */
   CrossShardTransaction beginAcrossShards() {
-    return beginAcrossShards(crossShard);
-  }
-
-  private CrossShardTransaction beginAcrossShards(CrossShardCommits commits) {
-    return commits.begin(
-        currentSession(), bound.get(), new Deadline(nanoClock, config.calls().deadline()));
+    return crossShard.begin(currentSession(), bound.get(), null);
   }
 
   private CrossShardCommits crossShard(CrossShardStep.Observer observer) {
-    return new CrossShardCommits(map, shards, writes, queries, fanOut, timer, nanoClock, observer);
+    return new CrossShardCommits(
+        map,
+        shards,
+        writes,
+        queries,
+        fanOut,
+        timer,
+        nanoClock,
+        config.calls().deadline(),
+        observer);
   }
 
   /**

@@ -53,6 +53,7 @@ class FanOutIT {
   private TestCluster cluster;
   private ShardedDatabase database;
   private Connection whole;
+  private final List<Connection> one = new ArrayList<>();
   private Planner planner;
 
   @BeforeAll
@@ -112,6 +113,9 @@ class FanOutIT {
     database = ShardedDatabase.open(Clusters.withMap(config, old -> map));
     PostgresServer all = cluster.shard(3).primary();
     whole = all.connect();
+    for (int i = 0; i < 3; i++) {
+      one.add(cluster.shard(i).primary().connect());
+    }
     planner =
         new Planner(
             TABLES,
@@ -123,6 +127,9 @@ class FanOutIT {
   @AfterAll
   void stop() throws SQLException {
     whole.close();
+    for (Connection connection : one) {
+      connection.close();
+    }
     database.close();
     cluster.close();
   }
@@ -283,9 +290,8 @@ class FanOutIT {
 
   private List<List<String>> onOne(RandomMerges.Query query, Values values, int[] shards)
       throws SQLException {
-    try (Connection connection =
-            cluster.shard(shards.length == 1 ? shards[0] : 0).primary().connect();
-        PreparedStatement statement = connection.prepareStatement(query.sql());
+    Connection connection = one.get(shards.length == 1 ? shards[0] : 0);
+    try (PreparedStatement statement = connection.prepareStatement(query.sql());
         ResultSet rows = bound(statement, values).executeQuery()) {
       return rows(rows);
     }
