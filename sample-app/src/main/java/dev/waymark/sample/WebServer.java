@@ -6,6 +6,7 @@ import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
 import io.javalin.util.JavalinBindException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -137,6 +138,10 @@ final class WebServer implements AutoCloseable {
     for (String prefix : ApiVersion.prefixes()) {
       for (Operation operation : parts.api()) {
         routes.addHttpHandler(operation.method(), prefix + operation.path(), operation.handler());
+        if (operation.method().equals(HandlerType.GET)) {
+          // Left alone, Javalin answers 200 to a HEAD of any path that it knows.
+          routes.addHttpHandler(HandlerType.HEAD, prefix + operation.path(), operation.handler());
+        }
       }
     }
 
