@@ -28,6 +28,13 @@ final class HealthRoutes implements Routes {
     isDraining = true;
   }
 
+  /** Sends clients away from their connections, so that they find another instance in time. */
+  void sendAway(Context context) {
+    if (isDraining) {
+      context.header("Connection", "close");
+    }
+  }
+
   private void ready(Context context) {
     List<Nodes.ShardHealth> shards = Nodes.health(database);
     boolean ready = !isDraining && shards.stream().allMatch(Nodes.ShardHealth::ready);

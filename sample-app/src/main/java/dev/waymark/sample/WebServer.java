@@ -128,6 +128,7 @@ final class WebServer implements AutoCloseable {
   private void route(RoutesConfig routes) {
     routes.before(parts.observation()::begin);
     routes.before(WebServer::secure);
+    routes.before(parts.health()::sendAway);
 
     RequestSessions sessions = new RequestSessions(parts.database());
     routes.before("/api/*", parts.rateLimit()::check);
