@@ -29,6 +29,11 @@ public record LogPosition(long systemId, int timeline, long lsn) {
     return isComparableTo(other) && Long.compareUnsigned(lsn, other.lsn) >= 0;
   }
 
+  /** Whether this position is known to be after the other: same timeline, LSN greater. */
+  public boolean isBeyond(LogPosition other) {
+    return isComparableTo(other) && Long.compareUnsigned(lsn, other.lsn) > 0;
+  }
+
   /** The number that PostgreSQL prints as {@code 16/B374D848}. */
   public static long parseLsn(String text) {
     int slash = text.indexOf('/');

@@ -182,11 +182,18 @@ public final class SessionToken {
   }
 
   /**
-   * Whether a value that is as new as {@code position} shows all {@linkplain #untold() that caches
-   * were not told of} on the position's shard.
+   * Whether a value that was read when the log had come to {@code position} shows all {@linkplain
+   * #untold() that caches were not told of} on the position's shard. The position must lie beyond
+   * theirs: a commit is in the log before it can be seen, and nothing need have been written since.
    */
-  public boolean isUntoldCoveredBy(LogPosition position) {
-    return areCovered(untold, position);
+  public boolean isUntoldShownFrom(LogPosition position) {
+    for (int i = 0; i < untold.size(); i++) {
+      LogPosition mine = untold.get(i);
+      if (mine.systemId() == position.systemId() && !position.isBeyond(mine)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static boolean areCovered(List<LogPosition> each, LogPosition position) {

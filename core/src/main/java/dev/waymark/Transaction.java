@@ -32,6 +32,14 @@ public interface Transaction {
     return null;
   }
 
+  /**
+   * How often the transaction has gone back to a savepoint so far. What was done before may then be
+   * undone, while the rest goes on to be committed. Zero where nobody counts.
+   */
+  default int rollbacksToSavepoint() {
+    return 0;
+  }
+
   /** Adds a hook that is told how the transaction ends. */
   void join(TransactionHook hook);
 }

@@ -34,6 +34,8 @@ public final class BenchmarkRun {
       List.of(
           "routing",
           "keyed-read",
+          "scatter-in",
+          "scatter-newest",
           "offload",
           "replica-killed",
           "replica-hung",
@@ -67,6 +69,7 @@ public final class BenchmarkRun {
     if (wanted.contains("keyed-read")) {
       keyedRead(folder, quick);
     }
+    ScatterRun.run(folder, quick, wanted);
     RoutingFigures.run(folder, quick, wanted);
     CacheRun.run(folder, quick, wanted);
     CacheFigures.run(folder, quick, wanted);
@@ -129,7 +132,7 @@ public final class BenchmarkRun {
   }
 
   /** The figures of one contender in one round. */
-  private record Figures(double p50Micros, double p99Micros, double bytes) {
+  record Figures(double p50Micros, double p99Micros, double bytes) {
     static Figures of(RunResult result) {
       Result<?> allocated = result.getSecondaryResults().get("gc.alloc.rate.norm");
       return new Figures(
@@ -139,7 +142,7 @@ public final class BenchmarkRun {
     }
   }
 
-  private static void report(Map<String, List<Figures>> byContender) {
+  static void report(Map<String, List<Figures>> byContender) {
     System.out.printf(
         "%-14s %12s %8s %12s %8s %12s %8s%n",
         "contender", "p50 us", "ratio", "p99 us", "ratio", "bytes/op", "over");

@@ -45,6 +45,9 @@ final class CacheHistory {
   /** The watchdog's grace, a stopped process, and the machine's own pauses. */
   private static final Duration ALLOWANCE = Duration.ofSeconds(6);
 
+  /** How long processes dawdle while Redis loses data again and again. */
+  private static final Duration SLOW = Duration.ofMillis(1_000);
+
   /** Between two faults. */
   private static final Duration BREATH = Duration.ofMillis(800);
 
@@ -94,12 +97,14 @@ final class CacheHistory {
    * @param seed decides in which order the faults come, and whom they meet
    * @param guards "on", "off", or the one guard that is taken out
    * @param faults which ones
+   * @param withoutRedis what becomes of writes that Redis cannot be told of
    * @param limit what is done by then is enough
    */
   record Plan(
       long operations,
       long seed,
       String guards,
+      WithoutRedis withoutRedis,
       CacheKind kind,
       Set<Fault> faults,
       Duration limit) {}
@@ -347,6 +352,7 @@ final class CacheHistory {
                     quota,
                     plan.seed(),
                     plan.guards(),
+                    plan.withoutRedis(),
                     plan.kind(),
                     scene.config(),
                     "redis://127.0.0.1:" + place.redis.port(),
@@ -531,6 +537,7 @@ final class CacheHistory {
       }
       case REDIS_FLUSHED -> redis.flush();
       case REDIS_FLUSHED_OFTEN -> {
+        slowFor(SLOW);
         for (int i = 0; i < 20; i++) {
           redis.flush();
           Thread.sleep(30);
@@ -543,6 +550,7 @@ final class CacheHistory {
         redis.start();
       }
       case STATE_EVICTED -> {
+        slowFor(SLOW);
         for (int i = 0; i < 10; i++) {
           redis.evict("*:state");
           Thread.sleep(30);
@@ -572,7 +580,7 @@ final class CacheHistory {
       }
       case MESSAGES_LOST -> {
         place.redis.loseAnswersContaining("message\r\n");
-        Thread.sleep(2_500);
+        Thread.sleep(3_000);
         place.redis.heal();
       }
       case PROCESS_STOPPED -> {
@@ -590,6 +598,17 @@ final class CacheHistory {
       case WRITER_KILLED_AFTER_COMMIT -> replaceKilled(place, scene, CacheWorker.Step.AFTER_COMMIT);
       case WRITER_KILLED_AFTER_ALL -> replaceKilled(place, scene, CacheWorker.Step.AFTER_ALL);
       default -> throw new IllegalArgumentException(step.fault() + " is of PostgreSQL");
+    }
+  }
+
+  /** What is lost then is more often what somebody still needs. */
+  private void slowFor(Duration time) {
+    for (Place place : places) {
+      try {
+        place.process().send("slow " + time.toMillis());
+      } catch (UncheckedIOException gone) {
+        // It has done its part.
+      }
     }
   }
 

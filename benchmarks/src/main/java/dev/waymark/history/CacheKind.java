@@ -34,6 +34,7 @@ enum CacheKind {
    * What a cache is made from.
    *
    * @param guards which of the protocol's guards are left out, see {@link CacheGuard#leftOutBy}
+   * @param withoutRedis what becomes of writes that Redis cannot be told of
    * @param session the session bound to the calling thread, null for none
    * @param bound how old an answer of the process' own memory may be
    * @param groups the group of a key, from 0 on; one way of caching may be used for each
@@ -42,6 +43,7 @@ enum CacheKind {
       ShardedDatabase database,
       String redisUrl,
       String guards,
+      WithoutRedis withoutRedis,
       Rows rows,
       Supplier<@Nullable Session> session,
       Duration bound,

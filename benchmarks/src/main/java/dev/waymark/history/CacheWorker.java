@@ -30,7 +30,6 @@ import java.util.SplittableRandom;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -44,8 +43,8 @@ import org.jspecify.annotations.Nullable;
  * {@code token S T} when it hands session S on, {@code done} when it has done its part, and {@code
  * rested} when it has read every register in the quiet at the end. Takes {@code token S T} to go on
  * with a session of another process, {@code stop STEP} to stop its next write at a step of it,
- * which it says with {@code at STEP} and is then killed, {@code enough}, {@code rest}, and {@code
- * end}.
+ * which it says with {@code at STEP} and is then killed, {@code slow MS} to be slow at its steps
+ * for a while, {@code enough}, {@code rest}, and {@code end}.
  */
 final class CacheWorker {
   static final int GROUPS = TieredRegisters.Group.values().length;
@@ -60,8 +59,6 @@ final class CacheWorker {
 
   private static final int THREADS = 4;
   private static final int CALLS_WITHOUT_BREAK = 25;
-  private static final int DAWDLE_MICROS = 4_000;
-  private static final int LONGEST_DAWDLE_MICROS = 60_000;
 
   /** Where a write can be stopped for good. */
   enum Step {
@@ -78,6 +75,7 @@ final class CacheWorker {
       long quota,
       long seed,
       String guards,
+      WithoutRedis withoutRedis,
       CacheKind kind,
       Path config,
       String redisUrl,
@@ -90,6 +88,7 @@ final class CacheWorker {
         String.valueOf(quota),
         String.valueOf(seed),
         guards,
+        withoutRedis.name(),
         kind.name(),
         config.toString(),
         redisUrl,
@@ -104,10 +103,11 @@ final class CacheWorker {
           Long.parseLong(arguments[2]),
           Long.parseLong(arguments[3]),
           arguments[4],
-          CacheKind.valueOf(arguments[5]),
-          Path.of(arguments[6]),
-          arguments[7],
-          Path.of(arguments[8]));
+          WithoutRedis.valueOf(arguments[5]),
+          CacheKind.valueOf(arguments[6]),
+          Path.of(arguments[7]),
+          arguments[8],
+          Path.of(arguments[9]));
     }
 
     /** Numbers of sessions and writes start here, so that no two processes share one. */
@@ -126,6 +126,7 @@ final class CacheWorker {
   private final CachedRegisters cache;
   private final Recording recording;
   private final ThreadLocal<@Nullable Session> bound;
+  private final Dawdling dawdling;
   private final long[] firstKeys;
   private final AtomicLong done = new AtomicLong();
   private final AtomicLong sessions = new AtomicLong();
@@ -144,12 +145,14 @@ final class CacheWorker {
       ShardedDatabase database,
       CachedRegisters cache,
       Recording recording,
-      ThreadLocal<@Nullable Session> bound) {
+      ThreadLocal<@Nullable Session> bound,
+      Dawdling dawdling) {
     this.orders = orders;
     this.database = database;
     this.cache = cache;
     this.recording = recording;
     this.bound = bound;
+    this.dawdling = dawdling;
     this.firstKeys =
         database.map().ranges().stream().mapToLong(owned -> owned.range().from()).toArray();
   }
@@ -170,6 +173,7 @@ final class CacheWorker {
     Recording recording =
         Recording.create(orders.recording(), Math.toIntExact(orders.quota() + SPARE_CALLS));
     ThreadLocal<@Nullable Session> bound = new ThreadLocal<>();
+    Dawdling dawdling = new Dawdling();
     try (ShardedDatabase database = ShardedDatabase.open(config);
         CachedRegisters cache =
             orders
@@ -179,12 +183,13 @@ final class CacheWorker {
                         database,
                         orders.redisUrl(),
                         orders.guards(),
+                        orders.withoutRedis(),
                         CacheWorker::read,
                         bound::get,
                         BOUND,
                         CacheWorker::groupOf,
-                        CacheWorker::dawdle))) {
-      CacheWorker worker = new CacheWorker(orders, database, cache, recording, bound);
+                        dawdling))) {
+      CacheWorker worker = new CacheWorker(orders, database, cache, recording, bound, dawdling);
       worker.run();
       System.out.println("done");
       worker.rest.await();
@@ -229,6 +234,7 @@ final class CacheWorker {
         switch (words[0]) {
           case "token" -> handed.add(new Handed(Long.parseLong(words[1]), words[2]));
           case "stop" -> doom.set(Step.valueOf(words[1]));
+          case "slow" -> dawdling.slowFor(Duration.ofMillis(Long.parseLong(words[1])));
           case "enough" -> enough = true;
           case "rest" -> rest.countDown();
           case "end" -> end.countDown();
@@ -423,7 +429,7 @@ final class CacheWorker {
               transaction.join(new Refusal());
             }
             if (dawdles) {
-              dawdle();
+              dawdling.dawdle();
             }
             return keys.size();
           });
@@ -471,7 +477,7 @@ final class CacheWorker {
           @Override
           public void beforeCommit(Transaction ending) {
             // Announced and not committed: here a careless reader may keep what is about to be old.
-            dawdle();
+            dawdling.dawdle();
             write.stopAt(Step.BEFORE_COMMIT);
           }
 
@@ -522,16 +528,6 @@ final class CacheWorker {
         answer.next();
         return new Register(answer.getLong(1), answer.getLong(2));
       }
-    }
-  }
-
-  /** Now and then somebody is slow, between what was read and what is made of it. */
-  private static void dawdle() {
-    ThreadLocalRandom random = ThreadLocalRandom.current();
-    int dice = random.nextInt(40);
-    if (dice < 10) {
-      LockSupport.parkNanos(
-          random.nextInt(dice == 0 ? LONGEST_DAWDLE_MICROS : DAWDLE_MICROS) * 1_000L);
     }
   }
 

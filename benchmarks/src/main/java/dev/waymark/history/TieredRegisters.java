@@ -1,6 +1,7 @@
 package dev.waymark.history;
 
 import dev.waymark.Consistency;
+import dev.waymark.Horizon;
 import dev.waymark.PositionedRead;
 import dev.waymark.Role;
 import dev.waymark.Route;
@@ -15,10 +16,13 @@ import dev.waymark.cache.TieredCache;
 import dev.waymark.history.Operation.Kind;
 import dev.waymark.routing.Session;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 
 /** Registers behind Waymark's cache, each group of them behind one that is used in another way. */
@@ -31,11 +35,19 @@ final class TieredRegisters implements CachedRegisters {
     REPLICAS,
     /** With L1, loaded from replicas where that can be proven, and put by their writers. */
     NEAR,
-    /** The same; writers that cannot reach Redis commit all the same. */
-    OWING
+    /** The same; short-lived in Redis, fetched anew ahead of its end and after changes. */
+    FRESHENED;
+
+    boolean hasL1() {
+      return this == NEAR || this == FRESHENED;
+    }
   }
 
+  private static final Duration SHORT_LIFE = Duration.ofSeconds(2);
+  private static final Duration AHEAD = Duration.ofMillis(500);
+
   private final RedisTier redis;
+  private final ExecutorService background = Executors.newFixedThreadPool(2);
   private final CacheKind.Setting setting;
   private final List<TieredCache<Long, Register>> caches = new ArrayList<>();
 
@@ -57,7 +69,7 @@ final class TieredRegisters implements CachedRegisters {
             .redis(redis)
             .codec(Codec.json(Register.class, 1))
             .primaryLoader(fromPrimary)
-            .horizons(CacheGuard.horizons(setting.database()::horizon, missing))
+            .horizons(CacheGuard.horizons(this::horizon, missing))
             .sessionToken(this::seen)
             .sessionSaw(
                 seen -> {
@@ -69,15 +81,27 @@ final class TieredRegisters implements CachedRegisters {
     if (group != Group.PRIMARY) {
       builder.writeThrough();
     }
-    if (group != Group.OWING) {
-      builder.refuseWritesWithoutRedis();
+    if (setting.withoutRedis() == WithoutRedis.OWE) {
+      builder.commitWithoutRedis();
     }
-    if (group == Group.NEAR || group == Group.OWING) {
+    if (group.hasL1()) {
       builder.l1StalenessBound(CacheGuard.proofLasts(setting.bound(), missing));
     } else {
       builder.withoutL1();
     }
+    if (group == Group.FRESHENED) {
+      builder
+          .timeToLive(SHORT_LIFE)
+          .refreshAhead(AHEAD, background)
+          .staleWhileRevalidate(setting.bound(), background);
+    }
     return builder.build();
+  }
+
+  private Horizon horizon(String shard) {
+    Horizon drawn = setting.database().horizon(shard);
+    setting.dawdle().dawdle();
+    return drawn;
   }
 
   private SessionToken seen() {
@@ -104,15 +128,15 @@ final class TieredRegisters implements CachedRegisters {
     return new Seen(CachedRegisters.orAbsent(answer.value()), kind(group, answer));
   }
 
-  private static Kind kind(Group group, CacheAnswer<Register> answer) {
+  private Kind kind(Group group, CacheAnswer<Register> answer) {
     Route route = answer.route();
-    if (group == Group.OWING) {
+    if (setting.withoutRedis() == WithoutRedis.OWE) {
       return Kind.OWED_READ;
     }
     if (route != null && route.role() == Role.REPLICA) {
       return Kind.REPLICA_READ;
     }
-    if (group == Group.NEAR) {
+    if (group.hasL1()) {
       return answer.tier() == CacheAnswer.Tier.L1 ? Kind.L1_READ : Kind.NEAR_READ;
     }
     return route == null ? Kind.L2_READ : Kind.LOADED_READ;
@@ -143,6 +167,7 @@ final class TieredRegisters implements CachedRegisters {
 
   @Override
   public void close() {
+    background.shutdownNow();
     redis.close();
   }
 }

@@ -25,6 +25,11 @@ sealed interface KeyForm<K> {
     return null;
   }
 
+  /** Where the key stands in Redis. */
+  default CacheKey address(String cache, K key) {
+    return new CacheKey(cache, text(key), hash(key), tag(key));
+  }
+
   /** For the types whose text and hash are fixed by their documentation. */
   record Known<K>() implements KeyForm<K> {
     @Override

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param whole of a value
  * @param absent of the knowledge that there is none; zero for none at all
- * @param jitter the share, from 0 to less than 1, by which a life may be shorter or longer: what is
- *     loaded together must not end together
+ * @param jitter the share, from 0 to less than 1, by which a life may be shorter, never longer:
+ *     what is loaded together must not end together
  */
 record Lifetime(Duration whole, Duration absent, double jitter) {
   Lifetime {
@@ -21,12 +21,12 @@ record Lifetime(Duration whole, Duration absent, double jitter) {
 
   /** The life of one entry that begins now; at least 1 ms, or zero if it is not to be kept. */
   Duration of(@Nullable Object value, RandomGenerator random) {
-    Duration mean = value == null ? absent : whole;
-    if (mean.isZero() || jitter == 0) {
-      return mean;
+    Duration longest = value == null ? absent : whole;
+    if (longest.isZero() || jitter == 0) {
+      return longest;
     }
-    double factor = 1 + jitter * (2 * random.nextDouble() - 1);
-    return Duration.ofMillis(Math.max(1, Math.round(mean.toMillis() * factor)));
+    double factor = 1 - jitter * random.nextDouble();
+    return Duration.ofMillis(Math.max(1, Math.round(longest.toMillis() * factor)));
   }
 
   /** Whether a value is kept at all. */

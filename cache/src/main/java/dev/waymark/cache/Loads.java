@@ -3,6 +3,7 @@ package dev.waymark.cache;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.waymark.KeyRendering;
+import dev.waymark.LogPosition;
 import dev.waymark.Outcome;
 import dev.waymark.PositionedRead;
 import dev.waymark.WaymarkException;
@@ -11,10 +12,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Asks the database: within limits, counted, timed. Shared between threads. */
 final class Loads<K, V> {
+  private static final int STRIPES = 256;
+
   private final String cache;
   private final KeyForm<K> keys;
   private final KeyRendering rendering;
@@ -25,6 +30,14 @@ final class Loads<K, V> {
 
   /** What a loader has thrown lately; null where that is not remembered. */
   private final @Nullable Cache<K, RuntimeException> failures;
+
+  /**
+   * Counts the changes of each stripe of keys: what a load threw is not remembered if its key may
+   * have changed since it began.
+   */
+  private final AtomicIntegerArray changes = new AtomicIntegerArray(STRIPES);
+
+  private final Consumer<LogPosition> told;
 
   /** Moves an eighth of the way with each load. A lost update costs nothing. */
   private volatile long typicalNanos;
@@ -37,7 +50,9 @@ final class Loads<K, V> {
       Duration failureTimeToLive,
       Counters counters,
       CacheListener listener,
+      Consumer<LogPosition> told,
       Time time) {
+    this.told = told;
     this.cache = cache;
     this.keys = keys;
     this.rendering = rendering;
@@ -69,15 +84,24 @@ final class Loads<K, V> {
       }
     }
     Work<PositionedRead<@Nullable V>> work = () -> from.load(key);
+    int before = changes.get(stripe(key));
     try {
       return within(key, "key " + render(key), work);
     } catch (RuntimeException failure) {
       // Whoever got no turn has not asked anybody.
       if (failures != null && !isOfTheLimit(failure)) {
         failures.put(key, failure);
+        if (changes.get(stripe(key)) != before) {
+          failures.invalidate(key);
+        }
       }
       throw failure;
     }
+  }
+
+  private static int stripe(Object key) {
+    int hash = key.hashCode();
+    return (hash ^ hash >>> 16) & (STRIPES - 1);
   }
 
   private static boolean isOfTheLimit(RuntimeException failure) {
@@ -133,6 +157,10 @@ final class Loads<K, V> {
       long nanos = time.nanos() - began;
       long typical = typicalNanos;
       typicalNanos = typical + (nanos - typical) / 8;
+      LogPosition position = loaded.position();
+      if (position != null) {
+        told.accept(position);
+      }
       listener.loaded(cache, loaded.route(), nanos);
       return loaded;
     } catch (RuntimeException | Error failure) {
@@ -168,12 +196,16 @@ final class Loads<K, V> {
   /** A key has changed: what its load threw before may be over. */
   void forgetFailure(K key) {
     if (failures != null) {
+      changes.incrementAndGet(stripe(key));
       failures.invalidate(key);
     }
   }
 
   void forgetFailures() {
     if (failures != null) {
+      for (int i = 0; i < STRIPES; i++) {
+        changes.incrementAndGet(i);
+      }
       failures.invalidateAll();
     }
   }

@@ -37,16 +37,17 @@ final class LocalTier<K, V> {
   private final AtomicIntegerArray stamps;
 
   /**
-   * When this process itself has last changed keys of a stripe that it cannot name, so that they
-   * are not found and removed; null if it never has.
+   * When this process itself has last changed keys of a stripe; null where nothing is ever
+   * {@linkplain #lately served late}. Its entries are removed as well, but a load from before may
+   * put one back.
    */
-  private volatile @Nullable AtomicLongArray ownChanges;
+  private final @Nullable AtomicLongArray ownChanges;
 
   private final int mask;
   private final Bucket[] buckets = new Bucket[CacheKey.BUCKETS];
 
-  /** What sessions of this process are known to have seen. Replaced under the stamps' lock. */
-  private volatile SessionToken seen = SessionToken.empty();
+  /** What is known to be past. Replaced under the stamps' lock. */
+  private volatile Seen seen = Seen.nothing();
 
   /** Whether anybody has looked since somebody asked. A lost update costs a beat at most. */
   private boolean used = true;
@@ -60,8 +61,9 @@ final class LocalTier<K, V> {
    * @param mark the server that a value nobody vouches for came from; null if it is not known, or
    *     the shared tier vouches for the value
    * @param shown null if the shared tier vouches for the value as long as the channel does. Else
-   *     nobody does, and it is young enough until it expires; then the positions that it is known
-   *     to show
+   *     nobody does, and it is young enough until it expires; then what it is known to show
+   * @param readAt where the log ended before the value was read; null if that is not known, or it
+   *     was not read but put by its writer
    */
   record Entry<V>(
       @Nullable V value,
@@ -70,7 +72,8 @@ final class LocalTier<K, V> {
       long sinceNanos,
       long expiresAtNanos,
       @Nullable ReadMark mark,
-      @Nullable SessionToken shown) {}
+      @Nullable Seen shown,
+      @Nullable LogPosition readAt) {}
 
   /** How an entry stands towards a reader. */
   enum Standing {
@@ -101,7 +104,7 @@ final class LocalTier<K, V> {
   }
 
   /** That a bucket had heard of everything when a beat was sent. */
-  private record Proof(long sentAtNanos, SessionToken seen) {}
+  private record Proof(long sentAtNanos, Seen seen) {}
 
   /** One bucket's place in the order of its invalidations. */
   private static final class Bucket {
@@ -119,8 +122,18 @@ final class LocalTier<K, V> {
     }
   }
 
+  /** Whether entries that are not the newest any more are ever served. */
+  enum Lateness {
+    NEVER,
+    FOR_A_TIME
+  }
+
   private LocalTier(
-      @Nullable Cache<K, Entry<V>> entries, long expectedEntries, Duration bound, Time time) {
+      @Nullable Cache<K, Entry<V>> entries,
+      long expectedEntries,
+      Duration bound,
+      Lateness lateness,
+      Time time) {
     this.entries = entries;
     this.time = time;
     this.boundNanos = bound.toNanos();
@@ -129,6 +142,7 @@ final class LocalTier<K, V> {
     stripes = Integer.highestOneBit(stripes - 1) << 1;
     this.stamps = new AtomicIntegerArray(stripes);
     this.mask = stripes - 1;
+    this.ownChanges = lateness == Lateness.NEVER ? null : new AtomicLongArray(stripes);
     for (int i = 0; i < buckets.length; i++) {
       buckets[i] = new Bucket(i);
     }
@@ -140,11 +154,12 @@ final class LocalTier<K, V> {
    * @param bound how old a proof may be
    */
   static <K, V> LocalTier<K, V> holding(long maximumSize, Duration bound, Time time) {
-    return holding(Capacity.entries(maximumSize), bound, time);
+    return holding(Capacity.entries(maximumSize), bound, Lateness.NEVER, time);
   }
 
   /** Holds so much. */
-  static <K, V> LocalTier<K, V> holding(Capacity<K, V> capacity, Duration bound, Time time) {
+  static <K, V> LocalTier<K, V> holding(
+      Capacity<K, V> capacity, Duration bound, Lateness lateness, Time time) {
     // On the caller's thread: no thread of ours, nor a task in the common pool, outlives us.
     Caffeine<Object, Object> plain = Caffeine.newBuilder().executor(Runnable::run);
     ToIntBiFunction<? super K, ? super V> weigher = capacity.weigher;
@@ -155,7 +170,7 @@ final class LocalTier<K, V> {
                 .maximumWeight(capacity.maximum)
                 .<K, Entry<V>>weigher((key, entry) -> weightOf(weigher, key, entry.value))
                 .build();
-    return new LocalTier<>(entries, capacity.maximum, bound, time);
+    return new LocalTier<>(entries, capacity.maximum, bound, lateness, time);
   }
 
   private static <K, V> int weightOf(
@@ -165,7 +180,7 @@ final class LocalTier<K, V> {
 
   /** Holds nothing; its stamps still tell loads apart. */
   static <K, V> LocalTier<K, V> none(Time time) {
-    return new LocalTier<>(null, 1 << 12, Duration.ZERO, time);
+    return new LocalTier<>(null, 1 << 12, Duration.ZERO, Lateness.NEVER, time);
   }
 
   /** An entry that may be served to a session, or null. */
@@ -181,7 +196,7 @@ final class LocalTier<K, V> {
       return null;
     }
     long now = time.nanos();
-    SessionToken proven = entry.shown;
+    Seen proven = entry.shown;
     if (proven == null) {
       // Before the stamp: see there.
       Proof proof = buckets[hash & (CacheKey.BUCKETS - 1)].proof;
@@ -222,10 +237,19 @@ final class LocalTier<K, V> {
     if (changedAt != 0 && entry.sinceNanos - changedAt <= 0) {
       return null;
     }
+    return session.isEmpty() || showsAlone(entry, session) ? entry : null;
+  }
+
+  /** Whether an entry shows all that a session has seen, whatever has come over the channel. */
+  private static boolean showsAlone(Entry<?> entry, SessionToken session) {
+    if (entry.shown != null) {
+      return entry.shown.reaches(session);
+    }
     LogPosition own = entry.position;
-    return session.isEmpty() || (own != null && SessionToken.of(own).reaches(session))
-        ? entry
-        : null;
+    return own != null
+        && Seen.upTo(own).reaches(session)
+        && (session.untold().isEmpty()
+            || (entry.readAt != null && session.isUntoldShownFrom(entry.readAt)));
   }
 
   /** How the entry of a key stands, for a person. */
@@ -258,7 +282,7 @@ final class LocalTier<K, V> {
    * so, or what was known when the channel was last proven: whoever changed the row before that has
    * been heard of, and the entry would not be here.
    */
-  private static boolean shows(Entry<?> entry, SessionToken proven, SessionToken session) {
+  private static boolean shows(Entry<?> entry, Seen proven, SessionToken session) {
     return session.marks().isEmpty()
         && allShown(session.positions(), entry, proven)
         && allShown(session.reads(), entry, proven)
@@ -266,18 +290,17 @@ final class LocalTier<K, V> {
   }
 
   /** What nobody was told of does not come over the channel. */
-  private static boolean untoldIsShown(Entry<?> entry, SessionToken proven, SessionToken session) {
+  private static boolean untoldIsShown(Entry<?> entry, Seen proven, SessionToken session) {
     if (session.untold().isEmpty()) {
       return true;
     }
     if (entry.shown != null) {
       return allShown(session.untold(), entry, proven);
     }
-    return entry.position != null && session.isUntoldCoveredBy(entry.position);
+    return entry.readAt != null && session.isUntoldShownFrom(entry.readAt);
   }
 
-  private static boolean allShown(
-      List<LogPosition> positions, Entry<?> entry, SessionToken proven) {
+  private static boolean allShown(List<LogPosition> positions, Entry<?> entry, Seen proven) {
     LogPosition own = entry.position;
     for (int i = 0; i < positions.size(); i++) {
       LogPosition position = positions.get(i);
@@ -296,16 +319,22 @@ final class LocalTier<K, V> {
   void saw(SessionToken session) {
     if (!seen.reaches(session)) {
       synchronized (stamps) {
-        seen = seen.join(session);
+        seen = seen.heardOf(session);
       }
     }
   }
 
-  /**
-   * What sessions of this process are known to have seen: a value fetched from the primary from now
-   * on shows it.
-   */
-  SessionToken seen() {
+  /** Notes where a server has said that its log has come to. */
+  void told(LogPosition position) {
+    if (!seen.isToldOf(position)) {
+      synchronized (stamps) {
+        seen = seen.toldOf(position);
+      }
+    }
+  }
+
+  /** What is known to be past: a value fetched from the primary from now on shows it. */
+  Seen seen() {
     return seen;
   }
 
@@ -322,6 +351,7 @@ final class LocalTier<K, V> {
   /** Forgets a key; returns the stamp that a value fetched from now on carries. */
   int invalidate(K key, int hash) {
     int stamp = stamps.incrementAndGet(hash & mask);
+    changedByUs(hash);
     if (entries != null) {
       entries.invalidate(key);
     }
@@ -331,20 +361,20 @@ final class LocalTier<K, V> {
   /** Forgets all keys that share a hash; others may go with them. */
   void invalidateHash(int hash) {
     stamps.incrementAndGet(hash & mask);
-    AtomicLongArray times = ownChanges;
-    if (times == null) {
-      synchronized (stamps) {
-        times = ownChanges == null ? new AtomicLongArray(stamps.length()) : ownChanges;
-        ownChanges = times;
-      }
+    changedByUs(hash);
+  }
+
+  private void changedByUs(int hash) {
+    if (ownChanges != null) {
+      ownChanges.set(hash & mask, time.nanos());
     }
-    times.set(hash & mask, time.nanos());
   }
 
   /** Forgets everything. */
   void invalidateAll() {
     for (int i = 0; i < stamps.length(); i++) {
       stamps.incrementAndGet(i);
+      changedByUs(i);
     }
     if (entries != null) {
       entries.invalidateAll();
@@ -436,9 +466,9 @@ final class LocalTier<K, V> {
    * A beat's answer.
    *
    * @param sentAtNanos when it was sent
-   * @param seenBefore what sessions were known to have seen before that
+   * @param seenBefore what was known to be past before that
    */
-  void beaten(SharedTier.Beat beat, long sentAtNanos, SessionToken seenBefore) {
+  void beaten(SharedTier.Beat beat, long sentAtNanos, Seen seenBefore) {
     SharedTier.Place place = beat.place();
     Bucket bucket = buckets[place.bucket()];
     synchronized (bucket) {

@@ -40,6 +40,7 @@ final class PendingWrites<K, V> implements TransactionHook {
   private boolean everything;
   private @Nullable Announcement announcement;
   private String shard = "";
+  private int rollbacks;
 
   /** Whether the time to announce has come: what is added later would go untold. */
   private boolean isAnnounced;
@@ -53,10 +54,10 @@ final class PendingWrites<K, V> implements TransactionHook {
 
   /** What becomes of a transaction whose changes cannot be announced. */
   enum WithoutRedis {
-    /** It commits, and Redis is told when it is back. */
-    COMMIT_AND_OWE,
     /** It is rolled back. */
     REFUSE,
+    /** It commits, and Redis is told when it is back. */
+    COMMIT_AND_OWE,
     /** Nothing is announced anyway: values live for their time. */
     NEVER_ANNOUNCE
   }
@@ -70,8 +71,11 @@ final class PendingWrites<K, V> implements TransactionHook {
      * The writer brought what a load would return.
      *
      * @param timeToLive in Redis
+     * @param rollbacks how often the transaction had gone back to a savepoint when the value was
+     *     brought: once more, and it may never have been
      */
-    record Replaced<V>(@Nullable V value, Duration timeToLive) implements Change<V> {}
+    record Replaced<V>(@Nullable V value, Duration timeToLive, int rollbacks)
+        implements Change<V> {}
   }
 
   /** What Redis was told before COMMIT. */
@@ -139,6 +143,7 @@ final class PendingWrites<K, V> implements TransactionHook {
   @Override
   public void beforeCommit(Transaction transaction) {
     isAnnounced = true;
+    rollbacks = transaction.rollbacksToSavepoint();
     shard = transaction.shard();
     step(Steps.Step.WORKED);
     // The transaction id may cost a round trip: not while nobody would be told it.
@@ -151,9 +156,11 @@ final class PendingWrites<K, V> implements TransactionHook {
               + cache
               + " could not announce the change of "
               + (everything ? "all its keys" : changes.size() + tags.size() + " keys")
-              + " to Redis before COMMIT, and by its settings nothing is committed without. "
+              + " to Redis before COMMIT; committed all the same, others could be served the old"
+              + " value. "
               + Outcome.REJECTED.sentence()
-              + "; the transaction is rolled back. Repeat it when Redis can be reached.",
+              + "; the transaction is rolled back. Repeat it when Redis can be reached, or build the"
+              + " cache with commitWithoutRedis().",
           Outcome.REJECTED,
           null);
     }
@@ -214,7 +221,7 @@ final class PendingWrites<K, V> implements TransactionHook {
 
   private SharedTier.@Nullable Put put(
       Change<V> change, LogPosition position, SharedTier.Intent intent) {
-    if (!(change instanceof Change.Replaced<V> replaced)) {
+    if (!(change instanceof Change.Replaced<V> replaced) || replaced.rollbacks != rollbacks) {
       return null;
     }
     byte[] bytes = encoder.encode(replaced.value, position);
@@ -286,6 +293,6 @@ final class PendingWrites<K, V> implements TransactionHook {
   }
 
   private CacheKey address(K key) {
-    return new CacheKey(cache, keys.text(key), keys.hash(key), keys.tag(key));
+    return keys.address(cache, key);
   }
 }

@@ -2,7 +2,6 @@ package dev.waymark.cache;
 
 import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
-import dev.waymark.SessionToken;
 import dev.waymark.WaymarkConfig;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,11 +25,11 @@ import org.slf4j.LoggerFactory;
  * The Redis that several caches of a process share: connections, the channel of invalidations, and
  * what happens while Redis cannot be reached. Safe to share between threads.
  *
- * <p>Redis being down is never an error of a cache. After the first failure nobody waits for it any
- * more; a background thread looks after 1 second, then after 2, 4, 8 and every 10 seconds more,
- * whether it is back. Changes committed meanwhile are remembered, and Redis is told of them before
- * this process uses it again. Going down is logged once as a warning, coming back once as
- * information.
+ * <p>Redis being down is never an error of a read; writes are refused or not as each cache says.
+ * After the first failure nobody waits for it any more; a background thread looks whether it is
+ * back after 100 ms, then after 200, 400, 800 and every 1,000 more. Changes that were committed
+ * meanwhile are remembered, and Redis is told of them before this process uses it again. Going down
+ * is logged once as a warning, coming back once as information.
  */
 public final class RedisTier implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(RedisTier.class);
@@ -38,8 +37,10 @@ public final class RedisTier implements AutoCloseable {
   /** How long connecting may delay the start of the service. */
   private static final Duration PATIENCE_AT_START = Duration.ofSeconds(1);
 
-  private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
-  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(10);
+  /** Short: writes may be refused until then, and one late answer is enough to get here. */
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
 
   /** How often it is looked after which caches are due for a beat. */
   private static final Duration TICK = Duration.ofMillis(50);
@@ -79,6 +80,11 @@ public final class RedisTier implements AutoCloseable {
   private boolean warned;
   private boolean closed;
   private long lostAt;
+
+  /** When it was last found again. */
+  private long backAt;
+
+  /** Before the next look. */
   private Duration pause = FIRST_PAUSE;
 
   RedisTier(SharedTier shared, String name, Background background, Time time) {
@@ -105,6 +111,7 @@ public final class RedisTier implements AutoCloseable {
     this.background = background;
     this.time = time;
     this.lostAt = time.nanos();
+    this.backAt = lostAt - LONGEST_PAUSE.toNanos();
   }
 
   /**
@@ -359,6 +366,10 @@ public final class RedisTier implements AutoCloseable {
     attempt(() -> shared.release(key, leaseToken));
   }
 
+  void releaseLater(CacheKey key, String leaseToken) {
+    attempt(() -> shared.releaseLater(key, leaseToken));
+  }
+
   /** Whether Redis was told where a shard's writers begin again. */
   boolean recover(String cache, int bucket, String epoch, String shard, Horizon horizon) {
     return attempt(() -> shared.recover(cache, bucket, epoch, shard, horizon));
@@ -466,6 +477,7 @@ public final class RedisTier implements AutoCloseable {
   }
 
   private void lost(SharedTierException failure, int outage) {
+    Duration first;
     synchronized (lock) {
       if (outage != outages || !available || closed) {
         return;
@@ -473,10 +485,22 @@ public final class RedisTier implements AutoCloseable {
       available = false;
       outages++;
       lostAt = time.nanos();
-      pause = FIRST_PAUSE.multipliedBy(2);
+      // One that answers a look and nothing else would go and come ten times a second.
+      if (lostAt - backAt >= LONGEST_PAUSE.toNanos()) {
+        pause = FIRST_PAUSE;
+      }
+      first = nextPause();
     }
     warn(failure);
-    background.after(FIRST_PAUSE, this::recover);
+    background.after(first, this::recover);
+  }
+
+  /** The caller holds the lock. */
+  private Duration nextPause() {
+    Duration next = pause;
+    Duration twice = next.multipliedBy(2);
+    pause = twice.compareTo(LONGEST_PAUSE) < 0 ? twice : LONGEST_PAUSE;
+    return next;
   }
 
   /** On the background thread, one at a time. */
@@ -492,6 +516,7 @@ public final class RedisTier implements AutoCloseable {
           }
           if (owed.isEmpty()) {
             available = true;
+            backAt = time.nanos();
             break;
           }
           due = owed.take();
@@ -515,11 +540,7 @@ public final class RedisTier implements AutoCloseable {
       warn(failure);
       Duration next;
       synchronized (lock) {
-        next = pause;
-        pause =
-            pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0
-                ? pause.multipliedBy(2)
-                : LONGEST_PAUSE;
+        next = nextPause();
       }
       background.after(next, this::recover);
     }
@@ -535,8 +556,8 @@ public final class RedisTier implements AutoCloseable {
     watcher.redisLost(name, Objects.requireNonNullElse(failure.getMessage(), failure.toString()));
     log.warn(
         "Redis at {} cannot be used ({}). Caches answer from this process and from the database until"
-            + " it can; no call fails for it. Look at the Redis server, the network and the"
-            + " credentials",
+            + " it can; no read fails for it, writes as the caches are set. Look at the Redis server,"
+            + " the network and the credentials",
         name,
         failure.getMessage());
   }
@@ -626,7 +647,7 @@ public final class RedisTier implements AutoCloseable {
 
   /** On the background thread. */
   private void beat(String cache, Member member) {
-    SessionToken seenBefore = member.tier.seen();
+    Seen seenBefore = member.tier.seen();
     long sentAt = time.nanos();
     List<SharedTier.Beat> beats = shared.beat(cache, member.tier.places());
     beats.forEach(beat -> member.tier.beaten(beat, sentAt, seenBefore));

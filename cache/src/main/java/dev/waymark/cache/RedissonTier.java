@@ -414,6 +414,13 @@ final class RedissonTier implements SharedTier {
   }
 
   @Override
+  public void releaseLater(CacheKey key, String leaseToken) {
+    // Lost, it costs others a wait.
+    var unused =
+        call(scripts.release, RScript.ReturnType.LONG, List.of(names(key).lease(key)), leaseToken);
+  }
+
+  @Override
   public List<Intent> announce(List<CacheKey> keys, Change change) {
     String writer = "";
     String shard = "";

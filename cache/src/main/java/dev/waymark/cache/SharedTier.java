@@ -58,6 +58,9 @@ interface SharedTier extends AutoCloseable {
   /** Gives a lease back without a fill. */
   void release(CacheKey key, String leaseToken);
 
+  /** The same, sent and not waited for. */
+  void releaseLater(CacheKey key, String leaseToken);
+
   /**
    * Drops values and leases, tells everyone, and puts the keys' cells in doubt until somebody
    * proves that the writer is over.
@@ -381,6 +384,9 @@ interface SharedTier extends AutoCloseable {
 
         @Override
         public void release(CacheKey key, String leaseToken) {}
+
+        @Override
+        public void releaseLater(CacheKey key, String leaseToken) {}
 
         @Override
         public List<Intent> announce(List<CacheKey> keys, Change change) {

@@ -1,9 +1,11 @@
 package dev.waymark.cache;
 
+import dev.waymark.LogPosition;
 import dev.waymark.Outcome;
 import dev.waymark.ReadMark;
 import dev.waymark.SessionToken;
 import dev.waymark.WaymarkException;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -11,6 +13,17 @@ import org.jspecify.annotations.Nullable;
 
 /** At most one load of a key at a time in this process. Shared between threads. */
 final class SingleFlight<K, V> {
+  /** As long a circle as anybody looks for. */
+  private static final int LONGEST_CIRCLE = 64;
+
+  /** Of each thread; of all caches together, since the loader of one may read another. */
+  private static final ThreadLocal<Waiter> WAITERS = ThreadLocal.withInitial(Waiter::new);
+
+  /** A thread, as far as it waits for another one's load. */
+  private static final class Waiter {
+    private volatile @Nullable Flight<?> waitsFor;
+  }
+
   private final ConcurrentHashMap<K, Flight<V>> flights = new ConcurrentHashMap<>();
 
   /**
@@ -19,10 +32,11 @@ final class SingleFlight<K, V> {
    *
    * @param stamp what is known of the key. A load that began under another stamp is not joined: it
    *     may have seen the database before a change that the caller knows to be committed.
-   * @param seen what sessions are known to have seen; a load that begins now shows it
+   * @param seen what is known to be past; a load that begins now shows it
+   * @param session whom the caller would load it for
    */
-  Flight<V> enter(K key, int stamp, SessionToken seen, long nowNanos) {
-    Flight<V> mine = new Flight<>(stamp, seen, nowNanos);
+  Flight<V> enter(K key, int stamp, Seen seen, SessionToken session, long nowNanos) {
+    Flight<V> mine = new Flight<>(stamp, seen, session, nowNanos);
     Flight<V> flight =
         flights.compute(
             key, (same, running) -> running != null && running.stamp == stamp ? running : mine);
@@ -34,8 +48,8 @@ final class SingleFlight<K, V> {
   }
 
   /** A load that nobody joins. */
-  static <V> Flight<V> alone(int stamp, SessionToken seen, long nowNanos) {
-    return new Flight<>(stamp, seen, nowNanos);
+  static <V> Flight<V> alone(int stamp, Seen seen, SessionToken session, long nowNanos) {
+    return new Flight<>(stamp, seen, session, nowNanos);
   }
 
   /** To be called by the leader in the end, whatever happened. */
@@ -53,20 +67,37 @@ final class SingleFlight<K, V> {
   /** One load. The leader must {@link #land} or {@link #crash} it. */
   static final class Flight<V> {
     private final int stamp;
-    private final SessionToken seen;
+    private final Seen seen;
+    private final SessionToken session;
     private final long beganAtNanos;
-    private final Thread leader = Thread.currentThread();
+    private final Waiter leader = WAITERS.get();
     private final CompletableFuture<Landed<V>> answer = new CompletableFuture<>();
 
-    private Flight(int stamp, SessionToken seen, long beganAtNanos) {
+    private Flight(int stamp, Seen seen, SessionToken session, long beganAtNanos) {
       this.stamp = stamp;
       this.seen = seen;
+      this.session = session;
       this.beganAtNanos = beganAtNanos;
     }
 
-    /** What sessions were known to have seen when it began. */
-    SessionToken seen() {
+    /** What was known to be past when it began. */
+    Seen seen() {
       return seen;
+    }
+
+    /**
+     * Whether whoever it is carried out for has read all that a session has. What that has read
+     * from a replica the primary may not show yet: it waits for the session that asks, and for no
+     * other.
+     */
+    boolean hasReadAllOf(SessionToken other) {
+      List<LogPosition> reads = other.reads();
+      for (int i = 0; i < reads.size(); i++) {
+        if (!session.reaches(reads.get(i))) {
+          return false;
+        }
+      }
+      return true;
     }
 
     long beganAtNanos() {
@@ -78,7 +109,7 @@ final class SingleFlight<K, V> {
     }
 
     boolean isLedByThisThread() {
-      return leader == Thread.currentThread();
+      return leader == WAITERS.get();
     }
 
     /** The first answer counts. */
@@ -90,8 +121,34 @@ final class SingleFlight<K, V> {
       answer.completeExceptionally(failure);
     }
 
-    /** The leader's answer; throws what the leader threw. */
-    Landed<V> join() {
+    /**
+     * The leader's answer, waited for; throws what the leader threw. Null if that would be for
+     * ever, because the leader waits for a load that the calling thread leads: its loader reads
+     * another key whose loader reads the first one.
+     */
+    @Nullable Landed<V> join() {
+      Waiter me = WAITERS.get();
+      // Before looking: of two threads that are about to wait for each other, one sees it.
+      me.waitsFor = this;
+      try {
+        return leadsBackTo(me) ? null : land();
+      } finally {
+        me.waitsFor = null;
+      }
+    }
+
+    private boolean leadsBackTo(Waiter me) {
+      Flight<?> next = this;
+      for (int i = 0; i < LONGEST_CIRCLE && next != null && !next.answer.isDone(); i++) {
+        if (next.leader == me) {
+          return true;
+        }
+        next = next.leader.waitsFor;
+      }
+      return false;
+    }
+
+    private Landed<V> land() {
       try {
         return answer.get();
       } catch (InterruptedException interrupted) {

@@ -35,8 +35,9 @@ import org.jspecify.annotations.Nullable;
  * process when the transaction commits, and no load that began before puts the old one back. What
  * is guaranteed, and what not yet, stands in {@code docs/cache.md}.
  *
- * <p>Values are shared between callers: they must not be changed. Redis being down is not an error;
- * what the loader throws is.
+ * <p>Values are shared between callers: they must not be changed. Redis being down is not an error
+ * of a read; what the loader throws is. A write is then refused before COMMIT, unless {@link
+ * Builder#commitWithoutRedis} says otherwise.
  *
  * @param <K> the type of the keys; without further ado String, Long, Integer, Short, UUID or an
  *     enum, else see {@link Builder#keyText}
@@ -55,7 +56,12 @@ public final class TieredCache<K, V> {
   private final HotKeys<K> hotKeys = new HotKeys<>();
   private final Counters counters = new Counters();
   private final Supplier<SessionToken> sessionToken;
-  private final ReadPath.Settings<K, V> settings;
+  private final Settings<K, V> settings;
+  private final Sessions sessions;
+
+  /** Null where nothing is proven. */
+  private final @Nullable Sweeper sweeper;
+
   private final boolean writeThrough;
 
   /** Weak: a transaction that ends without a word to its hooks takes its writes with it. */
@@ -68,7 +74,8 @@ public final class TieredCache<K, V> {
     this.rendering = builder.keyRendering;
     this.local =
         builder.withL1
-            ? LocalTier.holding(builder.capacity(), builder.l1StalenessBound, builder.time)
+            ? LocalTier.holding(
+                builder.capacity(), builder.l1StalenessBound, builder.lateness(), builder.time)
             : LocalTier.none(builder.time);
     this.redis = builder.redis == null ? RedisTier.none() : builder.redis;
     this.format =
@@ -91,7 +98,11 @@ public final class TieredCache<K, V> {
             builder.failureTimeToLive,
             counters,
             listener,
+            local::told,
             builder.time);
+    this.sessions = new Sessions(settings, local, redis);
+    this.sweeper =
+        settings.horizons() == null ? null : new Sweeper(name, redis, settings.horizons());
     this.path =
         new ReadPath<>(
             name,
@@ -101,6 +112,8 @@ public final class TieredCache<K, V> {
             format,
             writer,
             loads,
+            sweeper,
+            sessions,
             hotKeys,
             counters,
             listener,
@@ -132,7 +145,7 @@ public final class TieredCache<K, V> {
     LocalTier.Entry<V> entry = local.get(key, hash, session);
     if (entry != null) {
       counters.l1Hits.increment();
-      path.shown(entry.position(), entry.mark(), session);
+      sessions.shown(entry.position(), entry.mark(), session);
       return entry.value();
     }
     return path.miss(key, hash, session).value();
@@ -145,9 +158,7 @@ public final class TieredCache<K, V> {
     hotKeys.read(key);
     LocalTier.Entry<V> entry = local.get(key, hash, session);
     if (entry != null) {
-      counters.l1Hits.increment();
-      path.shown(entry.position(), entry.mark(), session);
-      return ReadPath.fromL1(entry);
+      return path.fromL1(entry, session);
     }
     return path.miss(key, hash, session);
   }
@@ -191,12 +202,13 @@ public final class TieredCache<K, V> {
    *
    * <p>Only for a value that is made from the one row which this transaction writes: the row's lock
    * is what puts two writers in order. For anything put together from several rows use {@link
-   * #invalidate(Transaction, Object)}.
+   * #invalidate(Transaction, Object)}. If the transaction goes back to a savepoint after this, the
+   * old value is dropped and the new one is not stored, since it may be undone.
    *
    * @param newValue what a load after the commit would return; null if there will be no value
    */
   public void put(Transaction transaction, K key, @Nullable V newValue) {
-    pendingOf(transaction).add(key, changeTo(newValue));
+    pendingOf(transaction).add(key, changeTo(newValue, transaction.rollbacksToSavepoint()));
   }
 
   /**
@@ -368,17 +380,17 @@ public final class TieredCache<K, V> {
               writer::bytesOf,
               loads,
               settings.withoutRedis(),
-              path::committedUntold);
+              sessions::committedUntold);
       transaction.join(writes);
       pending.put(transaction, writes);
     }
     return writes;
   }
 
-  private PendingWrites.Change<V> changeTo(@Nullable V newValue) {
-    Duration life = settings.lifetime().of(newValue, settings.random().get());
+  private PendingWrites.Change<V> changeTo(@Nullable V newValue, int rollbacks) {
+    Duration life = settings.lifeOf(newValue);
     return writeThrough && !life.isZero()
-        ? new PendingWrites.Change.Replaced<>(newValue, life)
+        ? new PendingWrites.Change.Replaced<>(newValue, life, rollbacks)
         : new PendingWrites.Change.Dropped<>();
   }
 
@@ -403,6 +415,7 @@ public final class TieredCache<K, V> {
     private int maximumLoads = 64;
     private Duration longestLoadWait = Duration.ofSeconds(1);
     private Function<? super K, String> shardOf = key -> "";
+    private boolean shardIsSet;
     private CacheListener listener = CacheListener.none();
     private int maximumValueBytes = ValueFormat.Sizes.defaults().maximumBytes();
     private int compressFrom = ValueFormat.Sizes.defaults().compressFrom();
@@ -411,7 +424,7 @@ public final class TieredCache<K, V> {
     private boolean l1IsSet;
     private boolean writeThrough;
     private Duration l1StalenessBound = Duration.ofSeconds(1);
-    private PendingWrites.WithoutRedis withoutRedis = PendingWrites.WithoutRedis.COMMIT_AND_OWE;
+    private PendingWrites.WithoutRedis withoutRedis = PendingWrites.WithoutRedis.REFUSE;
     private @Nullable ToIntBiFunction<? super K, ? super V> weigher;
     private boolean sizeIsSet;
     private @Nullable Function<? super K, String> tagOf;
@@ -509,8 +522,8 @@ public final class TieredCache<K, V> {
     }
 
     /**
-     * The share by which the life of each value is shorter or longer, so that what was loaded
-     * together is not loaded anew together: at least 0, for none, and below 1; by default 0.1.
+     * The share by which the life of each value may be shorter, so that what was loaded together is
+     * not loaded anew together: at least 0, for none, and below 1; by default 0.1.
      */
     public Builder<K, V> jitter(double share) {
       this.jitter = new Lifetime(Duration.ZERO, Duration.ZERO, share).jitter();
@@ -543,9 +556,13 @@ public final class TieredCache<K, V> {
       return this;
     }
 
-    /** Which shard a key lives on, such as the name of its shard. Without: one limit for all. */
+    /**
+     * Which shard a key lives on, such as the shard's name. Without: one limit for all. Needed with
+     * {@link #bulkLoader}, which is asked for keys of one shard at a time.
+     */
     public Builder<K, V> shardOf(Function<? super K, String> shardOf) {
       this.shardOf = Objects.requireNonNull(shardOf, "shardOf");
+      this.shardIsSet = true;
       return this;
     }
 
@@ -582,7 +599,9 @@ public final class TieredCache<K, V> {
     }
 
     /**
-     * Loads what {@link TieredCache#getAll} lacks, at once for each shard: see {@link #shardOf}.
+     * Loads what {@link TieredCache#getAll} lacks, at once for each shard. Needs {@link #shardOf},
+     * since keys that a loader seeks on another shard would look as if they had no value; with one
+     * shard, {@code shardOf(key -> "")}.
      */
     public Builder<K, V> bulkLoader(BulkLoader<K, V> bulkLoader) {
       this.bulkLoader = Objects.requireNonNull(bulkLoader, "bulkLoader");
@@ -757,15 +776,22 @@ public final class TieredCache<K, V> {
     }
 
     /**
-     * Rolls a transaction back whose changes cannot be announced because Redis cannot be reached.
-     * Without: it commits, and Redis is told as soon as it is back; until then other processes may
-     * be served the old value.
+     * Lets a transaction commit whose changes cannot be announced because Redis cannot be reached.
+     * Without, the default: it is rolled back before COMMIT, with a {@link WaymarkException} whose
+     * outcome is {@code REJECTED}, since others would be served what it has made old.
+     *
+     * <p>Redis is told of such a change as soon as it is back, before this process uses it again.
+     * Until then, and for {@link #timeToLive} at most (or, with a change stream, until that tells
+     * of it), other processes that reach Redis may be served the old value, from L1 too. Sessions
+     * still read their own writes, on any process, and what this process has shown them; what a
+     * session has read from the database elsewhere, a cache may show it less of. If this process
+     * dies before Redis is back, the debt dies with it. The same in all processes of one cache.
      */
-    public Builder<K, V> refuseWritesWithoutRedis() {
+    public Builder<K, V> commitWithoutRedis() {
       if (withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
-        throw new IllegalStateException("refuseWritesWithoutRedis() contradicts unfenced()");
+        throw new IllegalStateException("commitWithoutRedis() contradicts unfenced()");
       }
-      this.withoutRedis = PendingWrites.WithoutRedis.REFUSE;
+      this.withoutRedis = PendingWrites.WithoutRedis.COMMIT_AND_OWE;
       return this;
     }
 
@@ -775,8 +801,8 @@ public final class TieredCache<K, V> {
      * a slow reader or a replica that lags may put the old one back, for as long as it lives.
      */
     public Builder<K, V> unfenced() {
-      if (withoutRedis == PendingWrites.WithoutRedis.REFUSE) {
-        throw new IllegalStateException("unfenced() contradicts refuseWritesWithoutRedis()");
+      if (withoutRedis == PendingWrites.WithoutRedis.COMMIT_AND_OWE) {
+        throw new IllegalStateException("unfenced() contradicts commitWithoutRedis()");
       }
       if (horizons != null) {
         throw new IllegalStateException("unfenced() contradicts horizons(...)");
@@ -863,6 +889,9 @@ public final class TieredCache<K, V> {
         throw new IllegalStateException(
             "redis(...) needs codec(...), such as Codec.json(User.class, 1)");
       }
+      if (redis == null && withoutRedis == PendingWrites.WithoutRedis.COMMIT_AND_OWE) {
+        throw new IllegalStateException("commitWithoutRedis() needs redis(...)");
+      }
       if (redis == null && !withL1) {
         throw new IllegalStateException("withoutL1() needs redis(...): nothing would be cached");
       }
@@ -875,6 +904,11 @@ public final class TieredCache<K, V> {
           && withoutRedis != PendingWrites.WithoutRedis.NEVER_ANNOUNCE) {
         throw new IllegalStateException(
             "redis(...) needs horizons(...), such as database::horizon, or unfenced()");
+      }
+      if (bulkLoader != null && !shardIsSet) {
+        throw new IllegalStateException(
+            "bulkLoader(...) needs shardOf(...): keys that it sought on another shard would look as if"
+                + " they had no value; with one shard, shardOf(key -> \"\")");
       }
       if (refreshAhead.compareTo(timeToLive) >= 0) {
         throw new IllegalStateException(
@@ -952,7 +986,7 @@ public final class TieredCache<K, V> {
           withoutRedis == PendingWrites.WithoutRedis.NEVER_ANNOUNCE
               ? ChangeMapping.Proof.UNFENCED
               : ChangeMapping.Proof.FENCED,
-          cache.path.sweeper(),
+          cache.sweeper,
           tables);
     }
 
@@ -965,8 +999,14 @@ public final class TieredCache<K, V> {
       return new LocalTier.Capacity<>(maximumSize, weigher);
     }
 
-    private ReadPath.Settings<K, V> settings() {
-      return new ReadPath.Settings<>(
+    private LocalTier.Lateness lateness() {
+      return staleWhileRevalidate.isZero()
+          ? LocalTier.Lateness.NEVER
+          : LocalTier.Lateness.FOR_A_TIME;
+    }
+
+    private Settings<K, V> settings() {
+      return new Settings<>(
           loader,
           primaryLoader,
           bulkLoader,

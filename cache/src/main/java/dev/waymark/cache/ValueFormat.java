@@ -18,17 +18,18 @@ import org.jspecify.annotations.Nullable;
  * threads.
  *
  * <pre>
- * magic 'W' | format 2 | CRC-32C of all that follows | flags | 64 bits of the fingerprint
+ * magic 'W' | format 3 | CRC-32C of all that follows | flags | 64 bits of the fingerprint
  * | system, timeline, LSN (if the position is known) | length before deflating (if deflated) | payload
  * </pre>
  */
 final class ValueFormat<V> {
   private static final byte MAGIC = 'W';
-  private static final byte FORMAT = 2;
+  private static final byte FORMAT = 3;
   private static final byte ABSENT = 1;
   private static final byte POSITIONED = 2;
   private static final byte DEFLATED = 4;
   private static final byte TOO_LARGE = 8;
+  private static final byte PUT = 16;
   private static final int CHECKSUM_AT = 2;
   private static final int HEADER = CHECKSUM_AT + Integer.BYTES + 1 + Long.BYTES;
   private static final byte[] NOTHING = {};
@@ -73,13 +74,30 @@ final class ValueFormat<V> {
   /** What bytes stood for. */
   sealed interface Decoded<V> {
     /** A value, or the absence of one. */
-    record Value<V>(@Nullable V value, @Nullable LogPosition position) implements Decoded<V> {}
+    record Value<V>(@Nullable V value, @Nullable LogPosition position, Origin origin)
+        implements Decoded<V> {
+      /** Where the log had come to when it was read; null if it was put, or nobody knows. */
+      @Nullable LogPosition readAt() {
+        return origin == Origin.READ ? position : null;
+      }
+    }
 
     /** A value that is too large to be kept: to be loaded each time. */
     record TooLarge<V>() implements Decoded<V> {}
 
     /** Nothing that this cache could serve. */
     record Unreadable<V>(Defect defect) implements Decoded<V> {}
+  }
+
+  /** How a value came by its position. */
+  enum Origin {
+    /** It was read at the position, or after. */
+    READ,
+    /**
+     * Its writer brought it, and asked for the position after its COMMIT: what others have
+     * committed before that without a word may not be shown.
+     */
+    PUT
   }
 
   /** Why bytes cannot be read. */
@@ -106,10 +124,16 @@ final class ValueFormat<V> {
     this(codec, Sizes.defaults());
   }
 
-  /** The bytes of a value, or of its absence. Throws what the codec throws. */
+  /** The bytes of a value that was read. */
   Encoded encode(@Nullable V value, @Nullable LogPosition position) {
+    return encode(value, position, Origin.READ);
+  }
+
+  /** The bytes of a value, or of its absence. Throws what the codec throws. */
+  Encoded encode(@Nullable V value, @Nullable LogPosition position, Origin origin) {
+    byte put = origin == Origin.PUT ? PUT : 0;
     if (value == null) {
-      return new Encoded.Whole(bytes(ABSENT, position, NOTHING, 0));
+      return new Encoded.Whole(bytes((byte) (ABSENT | put), position, NOTHING, 0));
     }
     byte[] payload = codec.encode(value);
     if (payload.length > sizes.maximumBytes) {
@@ -118,10 +142,11 @@ final class ValueFormat<V> {
     if (payload.length >= sizes.compressFrom) {
       byte[] deflated = deflate(payload);
       if (deflated != null) {
-        return new Encoded.Whole(bytes(DEFLATED, position, deflated, payload.length));
+        return new Encoded.Whole(
+            bytes((byte) (DEFLATED | put), position, deflated, payload.length));
       }
     }
-    return new Encoded.Whole(bytes((byte) 0, position, payload, 0));
+    return new Encoded.Whole(bytes(put, position, payload, 0));
   }
 
   private byte[] bytes(byte kind, @Nullable LogPosition position, byte[] payload, int rawLength) {
@@ -129,14 +154,14 @@ final class ValueFormat<V> {
         ByteBuffer.allocate(
             HEADER
                 + (position == null ? 0 : Long.BYTES + Integer.BYTES + Long.BYTES)
-                + (kind == DEFLATED ? Integer.BYTES : 0)
+                + ((kind & DEFLATED) == 0 ? 0 : Integer.BYTES)
                 + payload.length);
     bytes.put(MAGIC).put(FORMAT).putInt(0);
     bytes.put((byte) (kind | (position == null ? 0 : POSITIONED))).putLong(fingerprint);
     if (position != null) {
       bytes.putLong(position.systemId()).putInt(position.timeline()).putLong(position.lsn());
     }
-    if (kind == DEFLATED) {
+    if ((kind & DEFLATED) != 0) {
       bytes.putInt(rawLength);
     }
     bytes.put(payload);
@@ -167,8 +192,9 @@ final class ValueFormat<V> {
           (flags & POSITIONED) == 0
               ? null
               : new LogPosition(bytes.getLong(), bytes.getInt(), bytes.getLong());
+      Origin origin = (flags & PUT) == 0 ? Origin.READ : Origin.PUT;
       if ((flags & ABSENT) != 0) {
-        return new Decoded.Value<>(null, position);
+        return new Decoded.Value<>(null, position, origin);
       }
       int rawLength = (flags & DEFLATED) == 0 ? bytes.remaining() : bytes.getInt();
       if (rawLength < 0 || rawLength > sizes.maximumBytes) {
@@ -179,7 +205,9 @@ final class ValueFormat<V> {
               ? Arrays.copyOfRange(stored, bytes.position(), stored.length)
               : inflate(stored, bytes.position(), rawLength);
       V value = codec.decode(payload);
-      return value == null ? unreadable(Defect.UNDECODABLE) : new Decoded.Value<>(value, position);
+      return value == null
+          ? unreadable(Defect.UNDECODABLE)
+          : new Decoded.Value<>(value, position, origin);
     } catch (BufferUnderflowException cutShort) {
       return unreadable(Defect.DAMAGED);
     } catch (DataFormatException | RuntimeException | StackOverflowError undecodable) {

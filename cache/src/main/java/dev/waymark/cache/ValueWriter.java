@@ -38,13 +38,18 @@ final class ValueWriter<V> {
     this.listener = listener;
   }
 
-  /** Null if the value cannot be encoded. */
+  /** A value that was loaded; null if it cannot be encoded. */
   ValueFormat.@Nullable Encoded encode(@Nullable V value, @Nullable LogPosition position) {
+    return encode(value, position, ValueFormat.Origin.READ);
+  }
+
+  private ValueFormat.@Nullable Encoded encode(
+      @Nullable V value, @Nullable LogPosition position, ValueFormat.Origin origin) {
     if (format == null) {
       return null;
     }
     try {
-      ValueFormat.Encoded encoded = format.encode(value, position);
+      ValueFormat.Encoded encoded = format.encode(value, position, origin);
       if (encoded instanceof ValueFormat.Encoded.TooLarge tooLarge) {
         counters.oversized.increment();
         listener.notKept(cache, CacheListener.NotKept.OVERSIZED);
@@ -73,7 +78,8 @@ final class ValueWriter<V> {
 
   /** The bytes of a value that may take another one's place; null if it cannot. */
   byte @Nullable [] bytesOf(@Nullable V value, @Nullable LogPosition position) {
-    return encode(value, position) instanceof ValueFormat.Encoded.Whole whole
+    return encode(value, position, ValueFormat.Origin.PUT)
+            instanceof ValueFormat.Encoded.Whole whole
         ? whole.bytes()
         : null;
   }

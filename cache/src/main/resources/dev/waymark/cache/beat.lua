@@ -11,8 +11,8 @@ end
 if seq == ARGV[3] then
   return {epoch, seq, ''}
 end
-local missed = redis.call('XRANGE', KEYS[2], '(' .. ARGV[3] .. '-0', seq .. '-0')
-if #missed ~= tonumber(seq) - tonumber(ARGV[3]) then
+local missed = redis.pcall('XRANGE', KEYS[2], '(' .. ARGV[3] .. '-0', seq .. '-0')
+if missed.err or #missed ~= tonumber(seq) - tonumber(ARGV[3]) then
   return {epoch, seq, '*'}
 end
 local hashes = {}

@@ -17,7 +17,7 @@ for i = 7, #ARGV, 3 do
   local cell, writers = ARGV[i], {}
   -- Whoever was the last to announce this key, in this epoch, is in doubt or has been proven over since: what is
   -- stored or leased now shows it or will have to, and it has the right to put.
-  local last = redis.call('GET', KEYS[k + 2]) or ''
+  local last = text(KEYS[k + 2])
   local lastEpoch, lastWriter = string.match(last, '^(%S+):%d+ (%S+)$')
   for xid in string.gmatch(ARGV[i + 2], '%S+') do
     local writer = shard .. '/' .. xid

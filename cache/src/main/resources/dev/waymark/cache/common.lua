@@ -20,6 +20,12 @@ local function less(a, b)
   return a < b
 end
 
+-- The text that a key holds; '' for none, and for a key of another type.
+local function text(key)
+  local found = redis.pcall('GET', key)
+  return type(found) == 'string' and found or ''
+end
+
 -- Whether a position is known to be at or after a floor.
 local function covers(position, floor)
   local system, timeline, lsn = string.match(position, '^(%d+) (%d+) (%d+)$')
@@ -91,7 +97,12 @@ end
 -- Opens a bucket: its epoch and seq. Where the state was lost, or is another server's and may lack what that
 -- one had promised, a new epoch begins, in which nothing is kept until BARRIER has told the horizon.
 local function open(state, stream, fresh)
-  local known = redis.call('HMGET', state, 'server', 'epoch', 'seq')
+  -- pcall: a key of another type is somebody's mistake, and no reason to fail for ever: it counts as lost.
+  local known = redis.pcall('HMGET', state, 'server', 'epoch', 'seq')
+  if known.err then
+    redis.call('DEL', state)
+    known = {}
+  end
   local me = server()
   if known[2] then
     local mine = true
@@ -152,7 +163,11 @@ end
 -- Tells everyone that keys of the bucket have changed.
 local function tell(state, stream, epoch, channel, about, hashes)
   local seq = string.format('%.0f', redis.call('HINCRBY', state, 'seq', 1))
-  redis.call('XADD', stream, 'MAXLEN', '~', 1000, seq .. '-0', 'h', hashes)
+  if type(redis.pcall('XADD', stream, 'MAXLEN', '~', 1000, seq .. '-0', 'h', hashes)) == 'table' then
+    -- Not a stream. Who asks what was missed finds too little there, and forgets all of the bucket.
+    redis.call('DEL', stream)
+    redis.call('XADD', stream, 'MAXLEN', '~', 1000, seq .. '-0', 'h', hashes)
+  end
   redis.call('PUBLISH', channel, about .. ' ' .. epoch .. ' ' .. seq .. ' ' .. hashes)
   return seq
 end
@@ -210,7 +225,14 @@ local function look(value, lease, tag, state, epoch, token, millis, asking, cell
   -- The lease remembers who was in doubt when it was given: another fill may prove them over for the cell, but
   -- the load of this lease may have begun before.
   local doubt = redis.call('HGET', state, 'x' .. cell) or ''
-  if redis.call('SET', lease, epoch .. ' ' .. token .. ' ' .. born .. ' ' .. doubt, 'NX', 'PX', millis) then
+  local given = epoch .. ' ' .. token .. ' ' .. born .. ' ' .. doubt
+  if redis.call('SET', lease, given, 'NX', 'PX', millis) then
+    return {doubt == '' and 2 or 4}
+  end
+  -- One of another epoch fills nothing any more: nobody need wait for it to run out.
+  local held = redis.pcall('GET', lease)
+  if type(held) ~= 'string' or string.sub(held, 1, #epoch + 1) ~= epoch .. ' ' then
+    redis.call('SET', lease, given, 'PX', millis)
     return {doubt == '' and 2 or 4}
   end
   return {doubt == '' and 3 or 5}

@@ -33,7 +33,7 @@ for i = 7, #ARGV, 4 do
     raise(state, 'l' .. ARGV[i] .. ':' .. shard, position)
   end
   local token = ARGV[i + 1]
-  if token ~= '' and string.match(redis.call('GET', KEYS[k + 2]) or '', '^%S+') == token then
+  if token ~= '' and string.match(text(KEYS[k + 2]), '^%S+') == token then
     local standing = true
     -- guard: epoch
     standing = epoch == ARGV[6]

@@ -155,6 +155,20 @@ class BadInputTest {
   }
 
   @Test
+  void failureOfALoadFromBeforeAChangeIsNotRemembered() {
+    TieredCache<Long, String> cache =
+        processes.cache().failureTimeToLive(Duration.ofMinutes(5)).build();
+    processes.database.afterReading =
+        () -> {
+          processes.database.afterReading = () -> {};
+          processes.change(cache, 7, "mended");
+          throw new IllegalStateException("broken");
+        };
+    assertThatThrownBy(() -> cache.get(7L)).hasMessage("broken");
+    assertThat(cache.get(7L)).isEqualTo("mended");
+  }
+
+  @Test
   void errorsOfTheVirtualMachineAreNotRemembered() {
     TieredCache<Long, String> cache =
         processes.cache().failureTimeToLive(Duration.ofMinutes(5)).build();

@@ -49,11 +49,20 @@ class BuilderTest {
         () -> builder().horizons(database::horizon).unfenced(),
         "unfenced() contradicts horizons(...)");
     refused(
-        () -> builder().unfenced().refuseWritesWithoutRedis(),
-        "refuseWritesWithoutRedis() contradicts unfenced()");
+        () -> builder().unfenced().commitWithoutRedis(),
+        "commitWithoutRedis() contradicts unfenced()");
     refused(
-        () -> builder().refuseWritesWithoutRedis().unfenced(),
-        "unfenced() contradicts refuseWritesWithoutRedis()");
+        () -> builder().commitWithoutRedis().unfenced(),
+        "unfenced() contradicts commitWithoutRedis()");
+    refused(() -> builder().commitWithoutRedis().build(), "commitWithoutRedis() needs redis(...)");
+  }
+
+  @Test
+  void bulkLoaderWithoutShardsIsRefused() {
+    refused(
+        () -> builder().bulkLoader(keys -> null).build(),
+        "bulkLoader(...) needs shardOf(...): keys that it sought on another shard would look as if"
+            + " they had no value; with one shard, shardOf(key -> \"\")");
   }
 
   @Test

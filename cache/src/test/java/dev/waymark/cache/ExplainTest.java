@@ -106,7 +106,7 @@ class ExplainTest {
     assertThat(cache.condition().channelAge()).isEqualTo(Duration.ofMillis(300));
 
     processes.redis.down = true;
-    processes.change(cache, 7, "changed");
+    cache.invalidate(7L);
     CacheCondition ill = cache.condition();
     assertThat(ill.redisAvailable()).isFalse();
     assertThat(ill.owed()).isEqualTo(1);

@@ -257,7 +257,8 @@ final class FakeRedis {
         }
         Set<Writer> doubt = Set.copyOf(bucket.doubt(key));
         Doubt told = doubt.isEmpty() ? Doubt.NONE : Doubt.IN_DOUBT;
-        if (bucket.leases.containsKey(key.text())) {
+        Lease held = bucket.leases.get(key.text());
+        if (held != null && held.epoch.equals(bucket.epoch)) {
           return new Lookup.Awaited(told);
         }
         bucket.leases.put(
@@ -406,6 +407,11 @@ final class FakeRedis {
               key.tag() == null ? "-" : bucket.tags.get(key.tag()),
               value.clone(),
               time.millis() + timeToLive.toMillis()));
+    }
+
+    @Override
+    public void releaseLater(CacheKey key, String leaseToken) {
+      release(key, leaseToken);
     }
 
     @Override

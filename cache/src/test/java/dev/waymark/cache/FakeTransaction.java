@@ -20,6 +20,7 @@ final class FakeTransaction implements Transaction {
   final List<TransactionHook> hooks = new ArrayList<>();
   private long id;
   int idsAsked;
+  int rollbacksToSavepoint;
 
   /** What the primary would print, {@code xmax} being the latest that is over and one. */
   static TransactionSnapshot snapshot() {
@@ -80,6 +81,11 @@ final class FakeTransaction implements Transaction {
       }
       return id;
     }
+  }
+
+  @Override
+  public int rollbacksToSavepoint() {
+    return rollbacksToSavepoint;
   }
 
   @Override

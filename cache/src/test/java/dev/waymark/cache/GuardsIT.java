@@ -315,6 +315,7 @@ class GuardsIT {
               time.nanos(),
               time.nanos() + Duration.ofDays(1).toNanos(),
               null,
+              null,
               null));
       announce(150); // and the message is lost
       time.pass(Duration.ofSeconds(1));

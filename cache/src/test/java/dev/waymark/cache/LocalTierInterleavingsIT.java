@@ -79,7 +79,7 @@ class LocalTierInterleavingsIT {
     /** Asks what was missed. */
     public void beat() {
       long sentAt = clock.nanos();
-      tier.beaten(ask(), countedFrom(sentAt), SessionToken.empty());
+      tier.beaten(ask(), countedFrom(sentAt), Seen.nothing());
     }
 
     long countedFrom(long sentAt) {
@@ -115,7 +115,8 @@ class LocalTierInterleavingsIT {
     }
 
     void keep(int value, int stamp) {
-      tier.put(KEY, new LocalTier.Entry<>(value, null, stamp, 0, Long.MAX_VALUE / 2, null, null));
+      tier.put(
+          KEY, new LocalTier.Entry<>(value, null, stamp, 0, Long.MAX_VALUE / 2, null, null, null));
     }
   }
 

@@ -39,7 +39,7 @@ class LocalTierTest {
     put(stamp, Rows.at(100), null);
   }
 
-  private void put(int stamp, @Nullable LogPosition position, @Nullable SessionToken shown) {
+  private void put(int stamp, @Nullable LogPosition position, @Nullable Seen shown) {
     tier.put(
         "key",
         new LocalTier.Entry<>(
@@ -49,7 +49,8 @@ class LocalTierTest {
             time.nanos(),
             time.nanos() + Duration.ofSeconds(10).toNanos(),
             null,
-            shown));
+            shown,
+            position));
   }
 
   private boolean serves() {
@@ -76,7 +77,14 @@ class LocalTierTest {
     tier.put(
         "key",
         new LocalTier.Entry<>(
-            "value", null, tier.stamp(HASH), time.nanos(), time.nanos(), null, NOBODY));
+            "value",
+            null,
+            tier.stamp(HASH),
+            time.nanos(),
+            time.nanos(),
+            null,
+            Seen.nothing(),
+            null));
     assertThat(serves()).isFalse();
   }
 
@@ -118,7 +126,8 @@ class LocalTierTest {
   @Test
   void invalidatingABucketLeavesTheOthers() {
     put(tier.stamp(HASH));
-    tier.beaten(new Beat(new Place(BUCKET + 1, "epoch", 1), new int[0]), time.nanos(), NOBODY);
+    tier.beaten(
+        new Beat(new Place(BUCKET + 1, "epoch", 1), new int[0]), time.nanos(), Seen.nothing());
     tier.invalidated(new Place(BUCKET + 1, "epoch", 2), null);
     assertThat(serves()).isTrue();
     tier.invalidated(place(11), null);
@@ -141,7 +150,7 @@ class LocalTierTest {
     put(tier.stamp(HASH));
     long sentAt = time.nanos();
     time.pass(Duration.ofMillis(800));
-    tier.beaten(new Beat(place(10), new int[0]), sentAt, NOBODY);
+    tier.beaten(new Beat(place(10), new int[0]), sentAt, Seen.nothing());
     time.pass(Duration.ofMillis(200));
     assertThat(serves()).isFalse();
   }
@@ -211,7 +220,7 @@ class LocalTierTest {
   @Test
   void beatSentBeforeTheSessionCameProvesNothingForIt() {
     put(tier.stamp(HASH));
-    SessionToken before = tier.seen();
+    Seen before = tier.seen();
     SessionToken session = SessionToken.of(Rows.at(101));
     assertThat(serves(session)).isFalse();
     tier.beaten(new Beat(place(10), new int[0]), time.nanos(), before);
@@ -225,7 +234,10 @@ class LocalTierTest {
     tier.saw(untold);
     beat(place(10), new int[0]);
     assertThat(serves(untold)).isFalse();
+    // The commit may have been in the log already, and not visible yet.
     put(tier.stamp(HASH), Rows.at(101), null);
+    assertThat(serves(untold)).isFalse();
+    put(tier.stamp(HASH), Rows.at(102), null);
     assertThat(serves(untold)).isTrue();
     put(tier.stamp(HASH), null, null);
     assertThat(serves(untold)).isFalse();
@@ -265,7 +277,8 @@ class LocalTierTest {
             time.nanos(),
             time.nanos() + 1_000,
             null,
-            alone.seen()));
+            alone.seen(),
+            null));
     assertThat(alone.get("key", HASH, NOBODY)).isNotNull();
     assertThat(alone.get("key", HASH, session)).isNotNull();
     // Its position covers this as well, but the commit may have become visible after the load.
@@ -278,7 +291,14 @@ class LocalTierTest {
     none.put(
         "key",
         new LocalTier.Entry<>(
-            "value", null, none.stamp(HASH), time.nanos(), time.nanos() + 1_000, null, NOBODY));
+            "value",
+            null,
+            none.stamp(HASH),
+            time.nanos(),
+            time.nanos() + 1_000,
+            null,
+            Seen.nothing(),
+            null));
     assertThat(none.get("key", HASH, NOBODY)).isNull();
     int before = none.stamp(HASH);
     assertThat(none.invalidate("key", HASH)).isEqualTo(before + 1).isEqualTo(none.stamp(HASH));

@@ -140,6 +140,7 @@ class ManyKeysTest {
     TieredCache<Long, String> cache =
         TieredCache.builder("users", processes.database)
             .bulkLoader(this::bulk)
+            .shardOf(key -> "")
             .time(processes.time)
             .build();
     assertThat(cache.getAll(keys(1, 5))).hasSize(5);
@@ -193,6 +194,7 @@ class ManyKeysTest {
                   processes.change(one, 3, "changed");
                   return read;
                 })
+            .shardOf(key -> "")
             .build();
     recover(one);
     two.getAll(keys(1, 5));
@@ -217,7 +219,12 @@ class ManyKeysTest {
   @Test
   void replicaAnswerThatIsNotNewEnoughIsAskedOfThePrimary() {
     TieredCache<Long, String> cache =
-        processes.cache().bulkLoader(this::bulk).primaryLoader(processes.database).build();
+        processes
+            .cache()
+            .bulkLoader(this::bulk)
+            .shardOf(key -> "")
+            .primaryLoader(processes.database)
+            .build();
     recover(cache);
     processes.change(cache, 3, "changed");
     role = Role.REPLICA;
@@ -240,6 +247,7 @@ class ManyKeysTest {
                   assertThat(bothLoad.await(30, TimeUnit.SECONDS)).isTrue();
                   return bulk(keys);
                 })
+            .shardOf(key -> "")
             .build();
     keys(1, 20).forEach(cache::get);
     keys(1, 20).forEach(cache::invalidate);

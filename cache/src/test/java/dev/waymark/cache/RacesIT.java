@@ -40,7 +40,6 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -416,8 +415,8 @@ class RacesIT {
         RedisTier here = RedisTier.connect(settings(wire.port()));
         RedisTier there = countingBeats(beats)) {
       await().until(() -> here.isAvailable() && there.isAvailable());
-      TieredCache<Long, String> writer = names("users", here, Duration.ofSeconds(1));
-      TieredCache<Long, String> reader = names("users", there, Duration.ofSeconds(1));
+      TieredCache<Long, String> writer = owing(here);
+      TieredCache<Long, String> reader = owing(there);
       for (long id : new long[] {7, 8}) {
         await()
             .untilAsserted(
@@ -475,8 +474,8 @@ class RacesIT {
         RedisTier here = RedisTier.connect(settings(wire.port()));
         RedisTier there = RedisTier.connect(settings(cluster.redis().port()))) {
       await().until(() -> here.isAvailable() && there.isAvailable());
-      TieredCache<Long, String> writer = names("users", here, Duration.ofSeconds(1));
-      TieredCache<Long, String> reader = names("users", there, Duration.ofSeconds(1));
+      TieredCache<Long, String> writer = owing(here);
+      TieredCache<Long, String> reader = owing(there);
       await()
           .untilAsserted(() -> assertThat(reader.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L1));
       wire.refuse();
@@ -496,9 +495,9 @@ class RacesIT {
 
   /**
    * The position of a put is read after its COMMIT: it is no earlier than what the value shows, as
-   * sessions need that read it, and it may be later than what the value lacks.
+   * sessions need that read it, and it may be later than what the value lacks. So it says nothing
+   * about changes that nobody was told of.
    */
-  @Disabled("Fails: known, see 'Not kept yet' in docs/cache.md")
   @Test
   void putDoesNotHideALaterOwedWriteFromItsSession() throws Exception {
     try (TcpProxy wire = TcpProxy.to(cluster.redis().host(), cluster.redis().port());
@@ -525,16 +524,18 @@ class RacesIT {
         LogPosition told = first.end();
         first.hooks.forEach(hook -> hook.afterCommit(told));
       }
+      SessionToken writer = session.getAndSet(SessionToken.empty()).advancedTo(later);
       await()
           .untilAsserted(() -> assertThat(puts.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L2));
+      assertThat(puts.get(7L)).isEqualTo("new");
 
-      session.updateAndGet(seen -> seen.advancedTo(later));
+      session.set(writer);
       assertThat(puts.get(7L)).isEqualTo("newer");
     }
   }
 
   private TieredCache<Long, String> putNames(RedisTier tier) {
-    return namesBuilder("users", tier).withoutL1().writeThrough().build();
+    return namesBuilder("users", tier).withoutL1().writeThrough().commitWithoutRedis().build();
   }
 
   // ---- a primary that does not know that it is none any more ------------------------------------
@@ -640,6 +641,13 @@ class RacesIT {
         await().untilAsserted(() -> assertThat(reader.get(7L)).isEqualTo("new"));
       }
     }
+  }
+
+  private TieredCache<Long, String> owing(RedisTier tier) {
+    return namesBuilder("users", tier)
+        .l1TimeToLive(Duration.ofMinutes(5))
+        .commitWithoutRedis()
+        .build();
   }
 
   private TieredCache<Long, String> names(String name, RedisTier tier, Duration bound) {

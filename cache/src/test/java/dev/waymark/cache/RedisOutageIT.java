@@ -1,10 +1,13 @@
 package dev.waymark.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.waymark.Credentials;
+import dev.waymark.Outcome;
 import dev.waymark.WaymarkConfig;
+import dev.waymark.WaymarkException;
 import dev.waymark.testkit.TcpProxy;
 import dev.waymark.testkit.TestCluster;
 import java.time.Duration;
@@ -86,12 +89,15 @@ class RedisOutageIT {
   }
 
   private TieredCache<Long, String> cache(RedisTier tier) {
+    return builder(tier).commitWithoutRedis().build();
+  }
+
+  private TieredCache.Builder<Long, String> builder(RedisTier tier) {
     return TieredCache.builder("users", database)
         .redis(tier)
         .codec(Codec.json(String.class, 1))
         .horizons(database::horizon)
-        .l1TimeToLive(Duration.ofMinutes(1))
-        .build();
+        .l1TimeToLive(Duration.ofMinutes(1));
   }
 
   private void change(TieredCache<Long, String> by, String value, long lsn) {
@@ -207,6 +213,54 @@ class RedisOutageIT {
     assertThat(cache.get(7L)).isEqualTo("new");
     assertThat(log.warnings()).hasSize(1);
     assertThat(log.warnings().get(0)).contains("no answer within 250 ms");
+  }
+
+  @Test
+  void writesAreRefusedWhileRedisIsAwayAndReadsGoOn() {
+    RedisTier tier = connected(settings());
+    TieredCache<Long, String> cache = builder(tier).build();
+    TieredCache<Long, String> elsewhere = builder(connected(settings())).build();
+    cache.get(7L);
+    cluster.redis().kill();
+    try {
+      for (int i = 0; i < 3; i++) {
+        assertThatThrownBy(() -> change(cache, "never", 200))
+            .isInstanceOfSatisfying(
+                WaymarkException.class,
+                refused -> assertThat(refused.outcome()).isEqualTo(Outcome.REJECTED));
+        assertThat(cache.get(7L)).isEqualTo("old");
+        assertThat(elsewhere.get(7L)).isEqualTo("old");
+      }
+      cluster.redis().start();
+      await().atMost(BACK).until(tier::isAvailable);
+      assertThat(cache.condition().owed()).isZero();
+      change(cache, "new", 300);
+      assertThat(cache.get(7L)).isEqualTo("new");
+      await().untilAsserted(() -> assertThat(elsewhere.get(7L)).isEqualTo("new"));
+    } finally {
+      if (!cluster.redis().isRunning()) {
+        cluster.redis().start();
+      }
+    }
+  }
+
+  @Test
+  void writesToAFrozenRedisAreRefusedAndOnlyTheFirstOneWaits() {
+    RedisTier tier = connected(WaymarkConfig.Redis.at(cluster.redis().url()));
+    TieredCache<Long, String> cache = builder(tier).build();
+    cluster.redis().freeze();
+    try {
+      for (int i = 0; i < 50; i++) {
+        assertThatThrownBy(() -> change(cache, "never", 200)).isInstanceOf(WaymarkException.class);
+        // So the next one does not even ask.
+        assertThat(tier.isAvailable()).isFalse();
+      }
+    } finally {
+      cluster.redis().thaw();
+    }
+    await().atMost(BACK).until(tier::isAvailable);
+    change(cache, "new", 300);
+    assertThat(cache.get(7L)).isEqualTo("new");
   }
 
   @Test

@@ -62,7 +62,7 @@ class RedisTierTest {
   }
 
   @Test
-  void pausesBetweenTwoLooksDoubleUpToTenSeconds() {
+  void pausesBetweenTwoLooksDoubleUpToOneSecond() {
     start();
     redis.down = true;
     read();
@@ -72,13 +72,35 @@ class RedisTierTest {
     }
     assertThat(pauses)
         .containsExactly(
+            Duration.ofMillis(100),
+            Duration.ofMillis(200),
+            Duration.ofMillis(400),
+            Duration.ofMillis(800),
             Duration.ofSeconds(1),
-            Duration.ofSeconds(2),
-            Duration.ofSeconds(4),
-            Duration.ofSeconds(8),
-            Duration.ofSeconds(10),
-            Duration.ofSeconds(10));
+            Duration.ofSeconds(1));
     assertThat(background.tasks).hasSize(1);
+  }
+
+  @Test
+  void redisThatGoesAgainAtOnceIsLookedAfterLessOften() {
+    start();
+    List<Duration> pauses = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      redis.down = true;
+      read();
+      redis.down = false;
+      pauses.add(background.runNext());
+    }
+    time.pass(Duration.ofSeconds(1));
+    redis.down = true;
+    read();
+    pauses.add(background.runNext());
+    assertThat(pauses)
+        .containsExactly(
+            Duration.ofMillis(100),
+            Duration.ofMillis(200),
+            Duration.ofMillis(400),
+            Duration.ofMillis(100));
   }
 
   @Test
@@ -96,8 +118,8 @@ class RedisTierTest {
     assertThat(log.warnings())
         .containsExactly(
             "Redis at redis://fake:6379 cannot be used (the fake is down). Caches answer from this"
-                + " process and from the database until it can; no call fails for it. Look at the"
-                + " Redis server, the network and the credentials");
+                + " process and from the database until it can; no read fails for it, writes as the"
+                + " caches are set. Look at the Redis server, the network and the credentials");
     assertThat(log.information())
         .containsExactly(
             "Redis at redis://fake:6379 is in use again after 2500 ms; it was told of 1 changes"
@@ -216,6 +238,7 @@ class RedisTierTest {
             l1.stamp(key.hash()),
             time.nanos(),
             time.nanos() + Duration.ofMinutes(1).toNanos(),
+            null,
             null,
             null));
   }

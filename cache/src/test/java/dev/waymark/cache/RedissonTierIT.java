@@ -95,6 +95,34 @@ class RedissonTierIT extends SharedTierContract {
   }
 
   @Test
+  void stateOfAnotherTypeCountsAsLost() {
+    fillAnew(OLD, primary(upTo(140)));
+    redis("DEL " + BUCKET + "state", "SET " + BUCKET + "state poison");
+    assertThat(one.read(plain, "t1", SharedTier.Asking.READ))
+        .isEqualTo(new SharedTier.Lookup.Leased(SharedTier.Doubt.NONE));
+    assertThat(one.fill(plain, "t1", new byte[1], LONG, primary(upTo(200))))
+        .isInstanceOf(SharedTier.Fill.Unrecovered.class);
+  }
+
+  @Test
+  void streamAndIntentOfAnotherTypeAreReplaced() {
+    SharedTier.Place before = one.beat("users", List.of(place(plain))).get(0).place();
+    redis(
+        "DEL " + BUCKET + "stream " + BUCKET + "intent:7",
+        "SET " + BUCKET + "stream poison",
+        "RPUSH " + BUCKET + "intent:7 poison");
+    one.changed("users", SHARD, LATE, List.of(new SharedTier.Told(plain, List.of(BASE + 150L))));
+    assertThat(one.announce(List.of(plain), new SharedTier.Change.Open(writer(151)))).hasSize(1);
+    // What was in the stream is gone: nobody can tell, and the bucket is forgotten.
+    redis("DEL " + BUCKET + "stream", "SET " + BUCKET + "stream poison");
+    assertThat(one.beat("users", List.of(before)).get(0).missed()).isNull();
+  }
+
+  private static SharedTier.Place place(CacheKey key) {
+    return SharedTier.Place.unknown(key.bucket());
+  }
+
+  @Test
   void lostStateMakesValuesAndLeasesUnreadable() {
     fillAnew(OLD, primary(upTo(200)));
     one.read(neighbour, "t2", SharedTier.Asking.READ);

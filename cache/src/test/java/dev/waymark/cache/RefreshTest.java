@@ -190,6 +190,25 @@ class RefreshTest {
   }
 
   @Test
+  void slowLoadFromBeforeAnOwnChangeIsNotServedStale() {
+    // It is put into L1 whatever its stamp, which only serving looks at.
+    TieredCache<Long, String> alone =
+        TieredCache.builder("alone", processes.database)
+            .staleWhileRevalidate(STALE, tasks::add)
+            .time(processes.time)
+            .build();
+    processes.database.afterReading =
+        () -> {
+          processes.database.afterReading = () -> {};
+          processes.time.pass(Duration.ofMillis(1));
+          processes.change(alone, 7, "mine");
+        };
+    assertThat(alone.get(7L)).isEqualTo("old");
+    assertThat(alone.get(7L)).isEqualTo("mine");
+    assertThat(tasks).isEmpty();
+  }
+
+  @Test
   void sessionThatHasSeenTheChangeIsNotServedTheOldValue() {
     TieredCache<Long, String> one = staleFor(tasks::add);
     TieredCache<Long, String> other = processes.cache().build();

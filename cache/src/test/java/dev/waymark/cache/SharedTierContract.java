@@ -586,6 +586,17 @@ abstract class SharedTierContract {
   }
 
   @Test
+  void leaseOfAnEarlierEpochIsNotWaitedFor() {
+    one.read(key, "dead", Asking.READ);
+    one.forget("users");
+    assertThat(two.read(key, "next", Asking.READ)).isInstanceOf(Lookup.Leased.class);
+    assertThat(one.fill(key, "dead", OLD, LONG, primary(upTo(200))))
+        .isEqualTo(new Fill.Refused(Refusal.LEASE_LOST));
+    assertThat(two.readAll(List.of(key), "third", Asking.READ).get(0))
+        .isInstanceOf(Lookup.Awaited.class);
+  }
+
+  @Test
   void forgettingACacheDropsItsValuesAndLeases() {
     fillAnew(OLD, primary(upTo(200)));
     one.read(neighbour, "t2", Asking.READ);

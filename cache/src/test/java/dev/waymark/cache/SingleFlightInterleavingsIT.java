@@ -32,7 +32,7 @@ class SingleFlightInterleavingsIT {
     public boolean load() {
       int known = stamp;
       SingleFlight.Flight<Integer> flight =
-          flights.enter("key", told(known), SessionToken.empty(), 0);
+          flights.enter("key", told(known), Seen.nothing(), SessionToken.empty(), 0);
       if (!flight.isLedByThisThread()) {
         return flight.join().answer().value() >= known;
       }
@@ -47,7 +47,8 @@ class SingleFlightInterleavingsIT {
 
     /** Whether nobody else loads while this thread does; no change may come in between. */
     public boolean loadAlone() {
-      SingleFlight.Flight<Integer> flight = flights.enter("key", 0, SessionToken.empty(), 0);
+      SingleFlight.Flight<Integer> flight =
+          flights.enter("key", 0, Seen.nothing(), SessionToken.empty(), 0);
       if (!flight.isLedByThisThread()) {
         flight.join();
         return true;

@@ -13,12 +13,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,10 +61,10 @@ class TieredCacheTest {
     final TieredCache<Long, String> cache;
 
     Process() {
-      this(false);
+      this(plain -> plain);
     }
 
-    Process(boolean writeThrough) {
+    Process(UnaryOperator<TieredCache.Builder<Long, String>> setting) {
       tier.start(Duration.ofSeconds(1));
       TieredCache.Builder<Long, String> builder =
           TieredCache.builder("users", database)
@@ -72,7 +74,7 @@ class TieredCacheTest {
               .sessionToken(session::get)
               .jitter(0)
               .time(time);
-      cache = (writeThrough ? builder.writeThrough() : builder).build();
+      cache = setting.apply(builder).build();
     }
   }
 
@@ -460,7 +462,7 @@ class TieredCacheTest {
 
   @Test
   void writtenValueIsReadWithoutALoad() {
-    Process one = new Process(true);
+    Process one = new Process(TieredCache.Builder::writeThrough);
     Process two = new Process();
     two.cache.get(7L);
     FakeTransaction write = new FakeTransaction();
@@ -486,7 +488,7 @@ class TieredCacheTest {
 
   @Test
   void lastWordOnAKeyCounts() {
-    Process one = new Process(true);
+    Process one = new Process(TieredCache.Builder::writeThrough);
     FakeTransaction write = new FakeTransaction();
     one.cache.put(write, 7L, "first");
     one.cache.invalidate(write, 7L);
@@ -496,9 +498,23 @@ class TieredCacheTest {
   }
 
   @Test
+  void valuePutBeforeTheTransactionWentBackToASavepointIsDroppedOnly() {
+    Process one = new Process(TieredCache.Builder::writeThrough);
+    one.cache.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, "never");
+    write.rollbacksToSavepoint++;
+    one.cache.put(write, 8L, "after");
+    write.commit(Rows.at(200));
+    assertThat(one.cache.get(7L)).isEqualTo("old");
+    assertThat(one.cache.lookup(8L))
+        .isEqualTo(new CacheAnswer<>("after", CacheAnswer.Tier.L2, Rows.at(200), null));
+  }
+
+  @Test
   void slowFirstWriterDoesNotCoverTheSecond() {
-    Process one = new Process(true);
-    Process two = new Process(true);
+    Process one = new Process(TieredCache.Builder::writeThrough);
+    Process two = new Process(TieredCache.Builder::writeThrough);
     FakeTransaction first = new FakeTransaction();
     one.cache.put(first, 7L, "first");
     first.beforeCommit();
@@ -515,7 +531,7 @@ class TieredCacheTest {
 
   @Test
   void deletedRowIsNotPutUnlessAbsenceIsRemembered() {
-    Process one = new Process(true);
+    Process one = new Process(TieredCache.Builder::writeThrough);
     FakeTransaction write = new FakeTransaction();
     one.cache.put(write, 7L, null);
     database.rows.remove(7L);
@@ -525,7 +541,7 @@ class TieredCacheTest {
 
   @Test
   void unencodableNewValueIsDroppedInstead() {
-    Process one = new Process(true);
+    Process one = new Process(TieredCache.Builder::writeThrough);
     FakeTransaction write = new FakeTransaction();
     one.cache.put(write, 7L, "unencodable");
     database.rows.put(7L, "new");
@@ -569,7 +585,7 @@ class TieredCacheTest {
 
   private void cutOffSessionIsNotShownLessElsewhere(
       BiConsumer<Process, AtomicReference<SessionToken>> sees) {
-    Process one = new Process();
+    Process one = new Process(TieredCache.Builder::commitWithoutRedis);
     Process two = new Process();
     two.cache.get(7L);
     two.cache.get(8L);
@@ -597,9 +613,49 @@ class TieredCacheTest {
         .redis(process.tier)
         .codec(new Text())
         .horizons(database::horizon)
+        .commitWithoutRedis()
         .sessionSaw(shown -> session.set(session.get().join(shown)))
         .time(time)
         .build();
+  }
+
+  @Test
+  void putIsNotShownToASessionThatHasSeenWhatNobodyWasTold() {
+    Process one = new Process(TieredCache.Builder::writeThrough);
+    FakeTransaction write = new FakeTransaction();
+    one.cache.put(write, 7L, "put");
+    write.beforeCommit();
+    write.end();
+    // A writer without Redis commits here; only then the first one's server tells its position.
+    database.rows.put(7L, "owed");
+    write.hooks.forEach(hook -> hook.afterCommit(Rows.at(210)));
+    database.position = Rows.at(220);
+    one.cache.get(7L); // from Redis, and from there into L1
+    SessionToken untold = SessionToken.empty().untoldUpTo(Rows.at(205));
+    session.set(untold);
+    assertThat(one.cache.get(7L)).isEqualTo("owed");
+    one.cache.flushL1();
+    assertThat(one.cache.get(7L)).isEqualTo("owed");
+  }
+
+  @Test
+  void withoutRedisASessionIsNotMarkedWhereNobodyCommitsWithoutIt() {
+    Process one = new Process();
+    AtomicReference<SessionToken> told = new AtomicReference<>(SessionToken.empty());
+    TieredCache<Long, String> cache =
+        TieredCache.builder("strict", database)
+            .redis(one.tier)
+            .codec(new Text())
+            .horizons(database::horizon)
+            .sessionSaw(shown -> told.set(told.get().join(shown)))
+            .time(time)
+            .build();
+    redis.down = true;
+    cache.get(7L);
+    cache.get(7L);
+    assertThat(one.tier.isAvailable()).isFalse();
+    assertThat(told.get().untold()).isEmpty();
+    assertThat(told.get().reads()).containsExactly(Rows.at(100));
   }
 
   @Test
@@ -696,7 +752,105 @@ class TieredCacheTest {
     assertThat(cache.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
   }
 
+  @Test
+  void forgedTokenDoesNotLetOtherSessionsMissTheirWrites() {
+    Process one = new Process();
+    Process two = new Process();
+    two.cache.get(7L);
+    session.set(SessionToken.of(Rows.at(Long.MAX_VALUE)));
+    two.cache.get(7L);
+    two.background.tick();
+    time.pass(Duration.ofMillis(400));
+    two.background.tick();
+
+    two.client.deaf = true;
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    database.rows.put(7L, "new");
+    write.commit(Rows.at(200));
+    database.position = Rows.at(200);
+    session.set(SessionToken.of(Rows.at(200)));
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+  }
+
+  @Test
+  void sessionThatHasReadAheadOnAReplicaDoesNotJoinALoadForSomebodyElse() throws Exception {
+    ThreadLocal<SessionToken> sessions = ThreadLocal.withInitial(SessionToken::empty);
+    SessionToken ahead = SessionToken.empty().readUpTo(Rows.at(90));
+    Process one = new Process(builder -> builder.sessionToken(sessions::get));
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    // Committed, and shown by a replica; the primary waits for that one's word.
+    write.beforeCommit();
+    sessions.set(ahead);
+    one.cache.get(8L); // so that the position is known to be past
+    sessions.remove();
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    database.afterReading =
+        () -> {
+          database.afterReading = () -> {};
+          loading.countDown();
+          awaitQuietly(goOn);
+        };
+    Future<String> forNobody = threads.submit(() -> one.cache.get(7L));
+    loading.await();
+    // A load for the session waits for this.
+    database.rows.put(7L, "new");
+    AtomicReference<Thread> reader = new AtomicReference<>();
+    Future<String> reading =
+        threads.submit(
+            () -> {
+              sessions.set(ahead);
+              reader.set(Thread.currentThread());
+              return one.cache.get(7L);
+            });
+    await().until(() -> reader.get() != null && reader.get().getState() == Thread.State.WAITING);
+    goOn.countDown();
+    assertThat(forNobody.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    assertThat(reading.get(10, TimeUnit.SECONDS)).isEqualTo("new");
+  }
+
   // Loading
+
+  @Test
+  void loadersThatReadEachOthersKeysDoNotWaitForEachOther() throws Exception {
+    Process one = new Process();
+    CyclicBarrier bothLead = new CyclicBarrier(2);
+    ThreadLocal<Boolean> nested = ThreadLocal.withInitial(() -> false);
+    AtomicReference<TieredCache<Long, String>> other = new AtomicReference<>();
+    TieredCache<Long, String> first = crossing("first", one, other, bothLead, nested);
+    AtomicReference<TieredCache<Long, String>> here = new AtomicReference<>(first);
+    other.set(crossing("second", one, here, bothLead, nested));
+    // One leads the key in the one cache and wants it of the other, and the other way round.
+    Future<String> there = threads.submit(() -> first.get(7L));
+    Future<String> back = threads.submit(() -> other.get().get(7L));
+    assertThat(there.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+    assertThat(back.get(10, TimeUnit.SECONDS)).isEqualTo("old");
+  }
+
+  private TieredCache<Long, String> crossing(
+      String name,
+      Process process,
+      AtomicReference<TieredCache<Long, String>> other,
+      CyclicBarrier bothLead,
+      ThreadLocal<Boolean> nested) {
+    return TieredCache.<Long, String>builder(
+            name,
+            key -> {
+              if (!nested.get()) {
+                nested.set(true);
+                bothLead.await(10, TimeUnit.SECONDS);
+                other.get().get(key);
+              }
+              return database.load(key);
+            })
+        .redis(process.tier)
+        .codec(new Text())
+        .horizons(database::horizon)
+        .time(time)
+        .build();
+  }
 
   @Test
   void threadsShareOneLoad() throws Exception {
@@ -971,7 +1125,7 @@ class TieredCacheTest {
 
   @Test
   void changeDuringAnOutageReachesTheOthersBeforeRedisIsReadAgain() {
-    Process one = new Process();
+    Process one = new Process(TieredCache.Builder::commitWithoutRedis);
     Process two = new Process();
     one.cache.get(7L);
     two.cache.get(7L);
@@ -1023,7 +1177,7 @@ class TieredCacheTest {
 
   @Test
   void oldValueReadWhileAnUnannouncedChangeIsBeingToldIsDroppedAgain() {
-    Process one = new Process();
+    Process one = new Process(TieredCache.Builder::commitWithoutRedis);
     Process two = new Process();
     two.cache.get(7L);
     redis.down = true;
@@ -1051,7 +1205,7 @@ class TieredCacheTest {
 
   @Test
   void transactionIdIsNotAskedForWhileRedisIsAway() {
-    Process one = new Process();
+    Process one = new Process(TieredCache.Builder::commitWithoutRedis);
     redis.down = true;
     one.cache.get(7L);
     FakeTransaction write = new FakeTransaction();
@@ -1093,14 +1247,13 @@ class TieredCacheTest {
   }
 
   @Test
-  void transactionThatCannotBeAnnouncedIsRefusedWhereAskedFor() {
+  void transactionThatCannotBeAnnouncedIsRefusedBeforeItsCommit() {
     Process one = new Process();
     TieredCache<Long, String> cache =
         TieredCache.builder("strict", database)
             .redis(one.tier)
             .codec(new Text())
             .horizons(database::horizon)
-            .refuseWritesWithoutRedis()
             .time(time)
             .build();
     cache.get(7L);
@@ -1110,9 +1263,18 @@ class TieredCacheTest {
     assertThatThrownBy(write::beforeCommit)
         .isInstanceOf(WaymarkException.class)
         .hasMessage(
-            "Cache strict could not announce the change of 1 keys to Redis before COMMIT, and by"
-                + " its settings nothing is committed without. Nothing was written; the"
-                + " transaction is rolled back. Repeat it when Redis can be reached.");
+            "Cache strict could not announce the change of 1 keys to Redis before COMMIT; committed"
+                + " all the same, others could be served the old value. Nothing was written; the"
+                + " transaction is rolled back. Repeat it when Redis can be reached, or build the"
+                + " cache with commitWithoutRedis().");
+    // Nobody waits for a Redis that is known to be away.
+    int before = redis.calls;
+    FakeTransaction another = new FakeTransaction();
+    cache.invalidate(another, 7L);
+    assertThatThrownBy(another::beforeCommit).isInstanceOf(WaymarkException.class);
+    assertThat(redis.calls).isEqualTo(before);
+    assertThat(another.idsAsked).isZero();
+    assertThat(cache.get(7L)).isEqualTo("old");
     one.client.cutOff = false;
     one.background.runNext();
     FakeTransaction again = new FakeTransaction();
@@ -1217,7 +1379,7 @@ class TieredCacheTest {
 
   @Test
   void cacheGoesOnAfterItsTierIsClosed() {
-    Process one = new Process();
+    Process one = new Process(TieredCache.Builder::commitWithoutRedis);
     one.cache.get(7L);
     one.tier.close();
     assertThat(tier(one.cache)).isEqualTo(CacheAnswer.Tier.L1);

@@ -81,7 +81,24 @@ class ValueFormatTest {
   @Test
   void absenceIsAValueOfItsOwn() {
     assertThat(format.decode(format.encode(null, POSITION).bytes()))
-        .isEqualTo(new ValueFormat.Decoded.Value<byte[]>(null, POSITION));
+        .isEqualTo(new ValueFormat.Decoded.Value<byte[]>(null, POSITION, ValueFormat.Origin.READ));
+  }
+
+  @Test
+  void whatAWriterHasPutIsToldFromWhatWasRead() {
+    ValueFormat<byte[]> compressing = limited(1 << 20, 1);
+    for (byte[] value : new byte[][] {null, {1}, new byte[5_000]}) {
+      for (ValueFormat.Origin origin : ValueFormat.Origin.values()) {
+        assertThat(compressing.decode(compressing.encode(value, POSITION, origin).bytes()))
+            .isInstanceOfSatisfying(
+                ValueFormat.Decoded.Value.class,
+                decoded -> {
+                  assertThat(decoded.origin()).isEqualTo(origin);
+                  assertThat(decoded.position()).isEqualTo(POSITION);
+                  assertThat(decoded.value()).isEqualTo(value);
+                });
+      }
+    }
   }
 
   @Test

@@ -276,6 +276,9 @@ final class Confinement {
 
   private @Nullable Place target(Relation target, Level level) {
     Place place = place(target, Set.of());
+    if (place != null && level == top && target.reference().equals(assumed)) {
+      place.isAnchor = true;
+    }
     level.add(target.reference(), place);
     return place;
   }
@@ -851,7 +854,7 @@ final class Confinement {
       Set.of("bigint", "int8", "integer", "int", "int4", "smallint", "int2");
 
   /** The key that an expression certainly is, null if it is not certain. */
-  private static @Nullable KeyTerm term(Expression expression) {
+  static @Nullable KeyTerm term(Expression expression) {
     if (expression instanceof SqlTree.Parameter parameter) {
       return new KeyTerm.InParameter(parameter.number());
     } else if (expression instanceof SqlTree.Cast cast) {

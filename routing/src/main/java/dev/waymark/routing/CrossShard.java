@@ -246,7 +246,10 @@ final class CrossShard {
       return new Merged.SortKey(position(constant), "", sort.direction(), sort.nulls());
     }
     if (hasStar) {
-      if (sort.value() instanceof Column column && items.size() == 1) {
+      if (sort.value() instanceof Column column
+          && items.size() == 1
+          && items.get(0).value() instanceof SqlTree.Star star
+          && isUnder(column, star)) {
         return new Merged.SortKey(
             0, column.path().get(column.path().size() - 1), sort.direction(), sort.nulls());
       }
@@ -270,6 +273,30 @@ final class CrossShard {
       }
     }
     throw new NotExactException("it is sorted by something that is not in the result");
+  }
+
+  /**
+   * Whether a column that is sorted by is the one of its name under the star. With USING, {@code *}
+   * shows one column for two; it may be another than the one that is meant.
+   */
+  private boolean isUnder(Column column, SqlTree.Star star) {
+    List<String> table = column.path().subList(0, column.path().size() - 1);
+    if (table.isEmpty()) {
+      // The result's own column, as PostgreSQL has it; whoever merges refuses one that is not
+      // there.
+      return true;
+    }
+    return star.of().isEmpty()
+        ? block.from().stream().noneMatch(CrossShard::makesOneOfTwo)
+        : star.of().equals(table);
+  }
+
+  private static boolean makesOneOfTwo(SqlTree.Source source) {
+    return source instanceof SqlTree.Join join
+        && (!join.using().isEmpty()
+            || join.side() == SqlTree.Side.NATURAL
+            || makesOneOfTwo(join.left())
+            || makesOneOfTwo(join.right()));
   }
 
   /** The name of a column of the result, null if it is not certain. */

@@ -104,13 +104,18 @@ final class Lane {
   /** The call may take as long as it likes from here on, and so may each answer of the server. */
   void noDeadline() {
     Connection open = Objects.requireNonNull(connection());
-    DUE_AT.setOpaque(this, (long) DUE_AT.getOpaque(this) + Long.MAX_VALUE / 2);
+    noDueTime();
     try {
       // No round trip; the pool sets it back.
       open.setNetworkTimeout(Runnable::run, 0);
     } catch (SQLException lost) {
       // Whatever is done next on the connection says so.
     }
+  }
+
+  /** The call may take as long as it likes from here on, but no single answer of the server. */
+  void noDueTime() {
+    DUE_AT.setOpaque(this, (long) DUE_AT.getOpaque(this) + Long.MAX_VALUE / 2);
   }
 
   /** The connection in use, or null. */

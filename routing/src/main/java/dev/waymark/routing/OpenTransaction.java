@@ -6,6 +6,7 @@ import dev.waymark.Transaction;
 import dev.waymark.TransactionHook;
 import dev.waymark.WaymarkException;
 import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -14,7 +15,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.core.BaseConnection;
 import org.postgresql.core.TransactionState;
@@ -32,26 +35,40 @@ final class OpenTransaction implements Transaction {
   private static final String TRANSACTION_ID =
       "SELECT pg_current_xact_id()::text AS id, log.* FROM (" + EndOfLog.SELECT + ") AS log";
 
+  /** Also where it only looks like it, as in a comment: that costs the next reader a load. */
+  private static final Pattern GOES_BACK =
+      Pattern.compile("\\brollback\\b[^;]*?\\bto\\b", Pattern.CASE_INSENSITIVE);
+
   private static final Set<String> OURS = Set.of("commit", "close", "abort", "setAutoCommit");
 
   private final String shard;
   private final long systemId;
   private final Connection connection;
-  private final Connection guarded;
+  private @Nullable Connection guarded;
   private final List<TransactionHook> hooks = new ArrayList<>();
   private long transactionId;
+  private int rollbacksToSavepoint;
   private @Nullable LogPosition transactionIdPosition;
 
   OpenTransaction(String shard, long systemId, Connection connection) {
     this.shard = shard;
     this.systemId = systemId;
     this.connection = connection;
-    this.guarded = guarded(connection);
   }
 
   @Override
   public Connection connection() {
-    return guarded;
+    Connection made = guarded;
+    if (made == null) {
+      made = guarded(connection);
+      guarded = made;
+    }
+    return made;
+  }
+
+  /** The connection itself, for those of ours who leave the end of the transaction to us. */
+  Connection server() {
+    return connection;
   }
 
   @Override
@@ -88,6 +105,11 @@ final class OpenTransaction implements Transaction {
       }
     }
     return transactionId;
+  }
+
+  @Override
+  public int rollbacksToSavepoint() {
+    return rollbacksToSavepoint;
   }
 
   @Override
@@ -198,14 +220,19 @@ final class OpenTransaction implements Transaction {
     }
   }
 
-  private static Connection guarded(Connection connection) {
+  private Connection guarded(Connection connection) {
     return (Connection)
         Proxy.newProxyInstance(
             OpenTransaction.class.getClassLoader(),
             new Class<?>[] {Connection.class},
             (proxy, method, arguments) -> {
               // Rolling back to a savepoint is the work's own business.
-              boolean whole = method.getName().equals("rollback") && arguments == null;
+              boolean isRollback = method.getName().equals("rollback");
+              boolean whole = isRollback && arguments == null;
+              if (isRollback && !whole) {
+                // Before it is sent: one whose answer is lost may have been carried out.
+                rollbacksToSavepoint++;
+              }
               if (whole || OURS.contains(method.getName())) {
                 throw new SQLException(
                     "Waymark ends the transaction when the work returns or throws; "
@@ -213,11 +240,58 @@ final class OpenTransaction implements Transaction {
                         + "() is not for the work to call",
                     "2D000");
               }
-              try {
-                return method.invoke(connection, arguments);
-              } catch (InvocationTargetException failure) {
-                throw failure.getTargetException();
-              }
+              return passOn(connection, method, arguments);
             });
+  }
+
+  /** Looks at what is sent, so that a savepoint gone back to in SQL is noticed as well. */
+  private @Nullable Object passOn(Object target, Method method, Object @Nullable [] arguments)
+      throws Throwable {
+    boolean goesBack =
+        arguments != null
+            && arguments.length > 0
+            && arguments[0] instanceof String sql
+            && GOES_BACK.matcher(sql).find();
+    if (goesBack) {
+      rollbacksToSavepoint++;
+    }
+    Object answer = invoked(target, method, arguments);
+    if (method.getName().equals("createStatement")) {
+      return watched(answer, Statement.class, this::passOn);
+    }
+    // Any other prepared statement's text is seen once, and says nothing of the kind.
+    return goesBack && method.getName().startsWith("prepare")
+        ? watched(answer, method.getReturnType(), this::executed)
+        : answer;
+  }
+
+  private @Nullable Object executed(Object target, Method method, Object @Nullable [] arguments)
+      throws Throwable {
+    if (method.getName().startsWith("execute")) {
+      rollbacksToSavepoint++;
+    }
+    return invoked(target, method, arguments);
+  }
+
+  private static @Nullable Object invoked(
+      Object target, Method method, Object @Nullable [] arguments) throws Throwable {
+    try {
+      return method.invoke(target, arguments);
+    } catch (InvocationTargetException failure) {
+      throw failure.getTargetException();
+    }
+  }
+
+  private interface Call {
+    @Nullable Object on(Object target, Method method, Object @Nullable [] arguments)
+        throws Throwable;
+  }
+
+  private static Object watched(@Nullable Object statement, Class<?> as, Call call) {
+    Object target = Objects.requireNonNull(statement);
+    return Proxy.newProxyInstance(
+        OpenTransaction.class.getClassLoader(),
+        new Class<?>[] {as},
+        (proxy, method, arguments) -> call.on(target, method, arguments));
   }
 }

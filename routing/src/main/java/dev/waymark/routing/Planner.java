@@ -64,6 +64,35 @@ final class Planner {
     }
   }
 
+  /**
+   * How a write is done in a transaction over several shards, if its plan says that it concerns
+   * several or ties its rows to no key. Never throws.
+   */
+  SpreadWrites.Answer acrossShards(String sql, SqlScanner.Markers markers) {
+    try {
+      List<List<SqlToken>> statements = SqlScanner.scan(sql, markers, backslash).statements();
+      if (statements.size() != 1) {
+        return new SpreadWrites.Answer(
+            null, new Refusal(SqlCode.SEVERAL_STATEMENTS, "The text does not hold one statement"));
+      }
+      List<SqlToken> tokens = statements.get(0);
+      Statement statement = reader.read(tokens);
+      String hidden = seesTables(statement);
+      return hidden != null
+          ? new SpreadWrites.Answer(
+              null,
+              new Refusal(
+                  SqlCode.HIDDEN_TABLES,
+                  "The function " + hidden + " may read tables that are not named"))
+          : new SpreadWrites(statement, tokens, sql, tables, catalogue, markers).answer();
+    } catch (UnreadableSqlException unreadable) {
+      return new SpreadWrites.Answer(
+          null,
+          new Refusal(
+              SqlCode.UNREADABLE, "The statement is not understood: " + unreadable.getMessage()));
+    }
+  }
+
   private Plan plan(Statement statement, List<SqlToken> tokens, Hints hints) {
     Verdict verdict = new Effects(catalogue, backslash, reader).of(statement, tokens);
     if (hints.node() == Hints.Node.REPLICA && verdict.effect() == Effect.WRITES) {

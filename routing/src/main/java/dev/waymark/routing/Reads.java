@@ -150,6 +150,7 @@ final class Reads {
         connection = ready.connection();
       }
       Hedging.Race<T> race = null;
+      boolean isHeld = false;
       try {
         if (hedging != null && attempts == null) {
           race =
@@ -163,7 +164,12 @@ final class Reads {
         if (dueAt != Lane.FROM_FIRST_SIGHT) {
           answered(shard, choice, session, startedAt);
         }
-        return answer.of(value, choice.node(), choice.route());
+        R given = answer.of(value, choice.node(), choice.route());
+        if (work instanceof HeldWork<T, X> held) {
+          isHeld = true;
+          held.held(lane);
+        }
+        return given;
       } catch (Throwable failure) {
         if (session != null) {
           // The work may have read something, and told it to somebody, before it failed.
@@ -184,7 +190,9 @@ final class Reads {
           throw failure;
         }
       } finally {
-        lane.close();
+        if (!isHeld) {
+          lane.close();
+        }
         if (attempts != null) {
           attempts.ended();
         }

@@ -26,6 +26,9 @@ final class RecentWrites {
     /** The latest write of all keys; raised before the key's own place is. */
     private final AtomicLong latest = new AtomicLong();
 
+    /** The latest write whose keys are not told: it may be of any key. */
+    private final AtomicLong others = new AtomicLong();
+
     /** Null once folded: every key then needs the latest of all. */
     private volatile @Nullable AtomicLongArray places = new AtomicLongArray(1 << PLACES_LOG);
 
@@ -42,9 +45,16 @@ final class RecentWrites {
       }
     }
 
+    void wroteOthers(long lsn) {
+      latest.accumulateAndGet(lsn, RecentWrites::later);
+      others.accumulateAndGet(lsn, RecentWrites::later);
+    }
+
     long lastWrite(long key) {
       AtomicLongArray own = places;
-      return own == null || key == Router.NO_KEY ? latest.get() : own.get(place(key));
+      return own == null || key == Router.NO_KEY
+          ? latest.get()
+          : later(own.get(place(key)), others.get());
     }
   }
 
@@ -53,6 +63,15 @@ final class RecentWrites {
 
   /** Remembers a write. Called before the write is reported to the caller. */
   void wrote(long key, LogPosition position) {
+    eraOf(position).wrote(key, position.lsn());
+  }
+
+  /** Remembers a write whose keys are not told: every later read of the shard waits for it. */
+  void wroteOthers(LogPosition position) {
+    eraOf(position).wroteOthers(position.lsn());
+  }
+
+  private Era eraOf(LogPosition position) {
     Era era = newest;
     if (era == null || era.timeline < position.timeline()) {
       era = begin(position.timeline());
@@ -61,7 +80,7 @@ final class RecentWrites {
     while (era.timeline > position.timeline() && era.before != null) {
       era = era.before;
     }
-    era.wrote(key, position.lsn());
+    return era;
   }
 
   private synchronized Era begin(int timeline) {

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What each shard's own schema must hold so that the database itself refuses a misplaced row, even
  * from a client with an outdated map: a CHECK on the key of every sharded table, and for each range
- * the sequence that new keys come from.
+ * the sequence that new keys come from. And the table in which a shard keeps the decisions of
+ * transactions over several shards.
  *
  * <p>{@link #install} brings it about; {@link #sql} gives the statements to those who migrate by
  * other means; {@link #verify} tells what is missing. Safe to share.
@@ -53,6 +54,7 @@ public final class ShardSchema {
     for (KeyRange range : database.map().rangesOf(shard)) {
       statements.add(sequenceSql(range, range.from()));
     }
+    statements.addAll(DecisionLog.sql());
     return statements;
   }
 
@@ -96,6 +98,7 @@ public final class ShardSchema {
                     + range.from()));
       }
     }
+    execute(connection, DecisionLog.sql());
     return true;
   }
 
@@ -150,6 +153,9 @@ public final class ShardSchema {
                   if (problem != null) {
                     found.add(shard.name() + ": " + problem);
                   }
+                }
+                if (!exists(transaction.connection(), DecisionLog.TABLE)) {
+                  found.add(shard.name() + ": table " + DecisionLog.TABLE + " is missing");
                 }
                 return found;
               }));

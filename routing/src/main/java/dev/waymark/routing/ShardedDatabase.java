@@ -65,6 +65,8 @@ public final class ShardedDatabase implements AutoCloseable {
   private final Consistency usual;
   private final Reads reads;
   private final Writes writes;
+  private final FanOut queries;
+  private final CrossShardCommits crossShard;
   private final Watchdog watchdog;
   private final ScheduledExecutorService timer;
   private final Unavailability unavailability;
@@ -106,6 +108,17 @@ public final class ShardedDatabase implements AutoCloseable {
     this.reads =
         new Reads(config, nanoClock, watchdog::recentNanos, listener, unavailability, hedging);
     this.writes = new Writes(config, nanoClock, listener, unavailability);
+    this.queries =
+        new FanOut(
+            map,
+            shards,
+            reads,
+            fanOut,
+            nanoClock,
+            config.calls().deadline(),
+            SqlScanner.Backslash.LITERAL,
+            config.pool().size());
+    this.crossShard = crossShard(step -> {});
     this.keys = new KeyAllocator(this, Placement.roundRobin());
   }
 
@@ -482,6 +495,74 @@ public final class ShardedDatabase implements AutoCloseable {
     return found.size() <= rows
         ? new Page<>(found, null)
         : new Page<>(found.subList(0, rows), keyset.tokenBehind(found.get(rows - 1)));
+  }
+
+  /**
+   * Runs work in one transaction with a part on each shard that it uses, and commits all parts when
+   * the work returns, or rolls all back when it throws. Where only one shard was written to, that
+   * is an ordinary commit; else each but one is prepared first ({@code PREPARE TRANSACTION}).
+   *
+   * <p>All or nothing, whatever dies when: what a process leaves behind is finished by any other
+   * one, see {@link #recoverAcrossShards}. But others may see one part before another. All of it
+   * must be done within {@code calls.deadline}.
+   *
+   * @throws UnavailableException if a shard had no primary within the deadline
+   * @throws WaymarkException if nothing was committed, or that is not known, by its {@linkplain
+   *     WaymarkException#outcome() outcome}
+   */
+  public <T extends @Nullable Object, X extends Exception> T acrossShards(CrossShardWork<T, X> work)
+      throws X {
+    return acrossShards(crossShard, work);
+  }
+
+  private <T extends @Nullable Object, X extends Exception> T acrossShards(
+      CrossShardCommits commits, CrossShardWork<T, X> work) throws X {
+    CrossShardTransaction transaction = beginAcrossShards(commits);
+    T value;
+    try {
+      value = work.run(transaction);
+    } catch (Throwable failure) {
+      transaction.rollback();
+      throw failure;
+    }
+    transaction.commit();
+    return value;
+  }
+
+  /** The same with somebody who is told of each step of the commit. */
+  <T extends @Nullable Object, X extends Exception> T acrossShards(
+      CrossShardStep.Observer observer, CrossShardWork<T, X> work) throws X {
+    return acrossShards(crossShard(observer), work);
+  }
+
+  /** A transaction over several shards that its user ends. */
+  CrossShardTransaction beginAcrossShards() {
+    return beginAcrossShards(crossShard);
+  }
+
+  private CrossShardTransaction beginAcrossShards(CrossShardCommits commits) {
+    return commits.begin(
+        currentSession(), bound.get(), new Deadline(nanoClock, config.calls().deadline()));
+  }
+
+  private CrossShardCommits crossShard(CrossShardStep.Observer observer) {
+    return new CrossShardCommits(map, shards, writes, queries, fanOut, timer, nanoClock, observer);
+  }
+
+  /**
+   * Looks on every shard for parts of cross-shard transactions whose process has died, and commits
+   * or rolls back each as was decided. A process that uses {@link #acrossShards} does so by itself
+   * every 30 seconds; call it when a service starts, so that what its predecessor left behind holds
+   * its locks no longer. Any number of processes may do it at the same time. Takes two short
+   * queries on each primary, and nothing while there is nothing to do.
+   */
+  public CrossShardRecovery recoverAcrossShards() {
+    return crossShard.recover();
+  }
+
+  /** Runs what a plan says is merged from several shards. */
+  FanOut queries() {
+    return queries;
   }
 
   // ---- sessions -----------------------------------------------------------------------------

@@ -38,7 +38,20 @@ enum SqlCode {
       12, "Name the shard by a hint: /* waymark: key=42 */; schema changes belong on every shard."),
   /** A function that may read tables which the statement does not name. */
   HIDDEN_TABLES(
-      13, "Declare the function IMMUTABLE if it reads no tables, or name the shard by a hint.");
+      13, "Declare the function IMMUTABLE if it reads no tables, or name the shard by a hint."),
+  /** Values of several shards would have to be compared, and only a server can. */
+  TYPE_NOT_MERGED(
+      20,
+      "Cast to a type, or COLLATE \"C\" to a collation, that is compared the same everywhere, or restrict it to one key."),
+  /** More groups than are kept in memory. */
+  TOO_MANY_GROUPS(
+      21, "Restrict it, group it by the key, or ask every shard through onEveryShard(…)."),
+  /** A server does not allow a transaction to be prepared. */
+  NO_PREPARED_TRANSACTIONS(
+      22,
+      "Set max_prepared_transactions on every server, to what max_connections is for instance, and restart it."),
+  /** What an earlier release of the schema lacks. */
+  NO_DECISIONS_TABLE(23, "Run schema().install(), or the statements of schema().sql(…).");
 
   private final int number;
   private final String hint;

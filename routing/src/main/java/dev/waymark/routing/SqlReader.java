@@ -341,7 +341,7 @@ final class SqlReader {
       Relation table = new Relation(name(select.schema_qualified_name()), null, Columns.OWN);
       return new Block(
           List.of(),
-          List.of(new Item(new SqlTree.Star(), null)),
+          List.of(new Item(new SqlTree.Star(List.of()), null)),
           List.of(table),
           null,
           List.of(),
@@ -683,7 +683,7 @@ final class SqlReader {
     } else if (primary.NULL() != null) {
       return new Constant(Constant.Kind.NULL, "null");
     } else if (primary.MULTIPLY() != null) {
-      return new SqlTree.Star();
+      return new SqlTree.Star(List.of());
     } else if (primary.indirection_var() != null) {
       return variable(primary.indirection_var());
     } else if (primary.function_call() != null) {
@@ -731,7 +731,7 @@ final class SqlReader {
       }
     }
     if (list.MULTIPLY() != null) {
-      return new SqlTree.Star();
+      return new SqlTree.Star(path);
     }
     if (list.indirection().stream().allMatch(step -> step.col_label() != null)) {
       return new Column(path);

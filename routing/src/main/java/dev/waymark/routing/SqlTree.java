@@ -402,8 +402,16 @@ final class SqlTree {
   /** A query inside of an expression, of EXISTS and IN as well. */
   record Sub(Query query) implements Expression {}
 
-  /** {@code *}, or {@code x.*}. */
-  record Star() implements Expression {}
+  /**
+   * {@code *}, or {@code x.*}.
+   *
+   * @param of what stands before it, empty if it stands for all tables
+   */
+  record Star(List<String> of) implements Expression {
+    Star {
+      of = List.copyOf(of);
+    }
+  }
 
   /** DEFAULT, in place of a value. */
   record Default() implements Expression {}

@@ -120,6 +120,11 @@ final class Writes {
     return connect(callFromNow(shard, key), bound, null);
   }
 
+  /** The same, waited for until an instant. */
+  Writer connect(LiveShard shard, long key, @Nullable Session bound, long dueAt) {
+    return connect(new Call(shard, key, nanoClock.getAsLong(), dueAt), bound, null);
+  }
+
   /** Nothing has been sent yet, so a write waits for a primary as long as its deadline allows. */
   private Writer connect(Call call, @Nullable Session bound, @Nullable Throwable earlier) {
     LiveShard shard = call.shard();

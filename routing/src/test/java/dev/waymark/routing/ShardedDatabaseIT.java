@@ -31,9 +31,11 @@ import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.ShardServers;
 import dev.waymark.testkit.TestCluster;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -652,6 +654,36 @@ class ShardedDatabaseIT {
         .hasMessage(
             "Waymark ends the transaction when the work returns or throws; commit() is not for the"
                 + " work to call");
+  }
+
+  @Test
+  void goingBackToASavepointIsCountedHoweverItIsSaid() throws SQLException {
+    int[] counted = new int[6];
+    database.transaction(
+        7,
+        transaction -> {
+          Connection connection = transaction.connection();
+          Savepoint savepoint = connection.setSavepoint("a");
+          try (Statement statement = connection.createStatement();
+              PreparedStatement prepared =
+                  connection.prepareStatement("ROLLBACK TO SAVEPOINT \"a\"")) {
+            statement.execute("UPDATE users SET name = 'rollback' WHERE id = 7");
+            // For the one that was prepared, and is not carried out yet.
+            counted[0] = transaction.rollbacksToSavepoint();
+            prepared.execute();
+            counted[1] = transaction.rollbacksToSavepoint();
+            statement.execute("rollback work\n to \"a\"");
+            counted[2] = transaction.rollbacksToSavepoint();
+            connection.rollback(savepoint);
+            counted[3] = transaction.rollbacksToSavepoint();
+            prepared.execute();
+            counted[4] = transaction.rollbacksToSavepoint();
+            connection.releaseSavepoint(savepoint);
+            counted[5] = transaction.rollbacksToSavepoint();
+          }
+          return null;
+        });
+    assertThat(counted).containsExactly(1, 2, 3, 4, 5, 5);
   }
 
   @Test

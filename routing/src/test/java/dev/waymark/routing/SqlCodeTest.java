@@ -44,7 +44,11 @@ class SqlCodeTest {
             "WM-010 BAD_HINT",
             "WM-011 VIEW",
             "WM-012 NO_SHARD_NAMED",
-            "WM-013 HIDDEN_TABLES");
+            "WM-013 HIDDEN_TABLES",
+            "WM-020 TYPE_NOT_MERGED",
+            "WM-021 TOO_MANY_GROUPS",
+            "WM-022 NO_PREPARED_TRANSACTIONS",
+            "WM-023 NO_DECISIONS_TABLE");
   }
 
   private static Path page() {

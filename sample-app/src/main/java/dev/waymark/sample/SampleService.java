@@ -93,7 +93,9 @@ final class SampleService implements AutoCloseable {
             .horizons(database::horizon)
             .primaryLoader(id -> Users.loadFromPrimary(database, id))
             .changedBy("users", row -> List.of(Long.valueOf(row.value("id").orElseThrow())))
-            .writeThrough();
+            .writeThrough()
+            // To change a name matters more here than that nobody reads the old one for a while.
+            .commitWithoutRedis();
       }
       TieredCache<Long, User> userCache = cache.build();
       caching.watch(userCache);

@@ -1,0 +1,3 @@
+/** What benchmarks need of the routing module and no user does. */
+@org.jspecify.annotations.NullMarked
+package dev.waymark.routing;

@@ -1,0 +1,558 @@
+package dev.waymark.routing;
+
+import dev.waymark.LogPosition;
+import dev.waymark.NoShardForKeyException;
+import dev.waymark.Outcome;
+import dev.waymark.Transaction;
+import dev.waymark.UnavailableException;
+import dev.waymark.WaymarkException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One transaction with a part on each of several shards, all of which are committed or none. Parts
+ * are opened as they are used. Belongs to one thread.
+ *
+ * <p>Atomic, but not isolated: between the first part's commit and the last one's, which is a round
+ * trip as a rule, others may see the one and not yet the other; and each part reads a snapshot of
+ * its own shard. A server that is promoted without having received what its predecessor had
+ * acknowledged loses that of a cross-shard transaction as well, perhaps of one part alone: where
+ * that must not be, replicate synchronously.
+ */
+public final class CrossShardTransaction {
+  private static final Logger log = LoggerFactory.getLogger(ShardedDatabase.class);
+
+  private final CrossShardCommits commits;
+  private final Session session;
+  private final @Nullable Session bound;
+  private final Deadline deadline;
+
+  /** By the shard's place in the map: everybody opens and locks in the order of use, though. */
+  private final SortedMap<Integer, Participant> participants = new TreeMap<>();
+
+  private boolean isOver;
+
+  CrossShardTransaction(
+      CrossShardCommits commits, Session session, @Nullable Session bound, Deadline deadline) {
+    this.commits = commits;
+    this.session = session;
+    this.bound = bound;
+    this.deadline = deadline;
+  }
+
+  /** One shard's part. */
+  static final class Participant {
+    private final LiveShard shard;
+    private final Writes.Writer writer;
+    private final OpenTransaction transaction;
+    private final WrittenKeys written = new WrittenKeys();
+    private boolean isPrepared;
+    private @Nullable LogPosition position;
+
+    Participant(LiveShard shard, Writes.Writer writer) {
+      this.shard = shard;
+      this.writer = writer;
+      this.transaction =
+          new OpenTransaction(shard.name(), writer.position().systemId(), writer.connection());
+    }
+
+    OpenTransaction transaction() {
+      return transaction;
+    }
+
+    Connection connection() {
+      return writer.connection();
+    }
+
+    /** The keys that it has written, as far as its user tells. */
+    WrittenKeys written() {
+      return written;
+    }
+
+    long systemId() {
+      return writer.position().systemId();
+    }
+  }
+
+  // ---- working ------------------------------------------------------------------------------
+
+  /**
+   * The part on the shard that owns the key, which is taken for written.
+   *
+   * @throws NoShardForKeyException if no shard owns the key
+   * @throws UnavailableException if its shard had no primary within the deadline
+   * @throws WaymarkException if the shard cannot take part: its {@code max_prepared_transactions}
+   *     is zero, or its schema is not installed; the message begins with the code
+   */
+  public Transaction on(long key) {
+    Participant participant = participant(commits.indexOfShardFor(key));
+    participant.written.add(key);
+    return participant.transaction;
+  }
+
+  /** The parts on all shards, in the order of the map; for tables that every shard holds whole. */
+  public List<Transaction> onEveryShard() {
+    List<Transaction> all = new ArrayList<>();
+    for (int i = 0; i < commits.shards().size(); i++) {
+      Participant participant = participant(i);
+      participant.written.addOthers();
+      all.add(participant.transaction);
+    }
+    return all;
+  }
+
+  /** The part on a shard, opened if it is not yet. */
+  Participant participant(int index) {
+    if (isOver) {
+      throw new IllegalStateException("The transaction is over");
+    }
+    Participant known = participants.get(index);
+    if (known != null) {
+      return known;
+    }
+    LiveShard shard = commits.shards().get(index);
+    Participant opened = new Participant(shard, commits.connect(shard, bound, deadline));
+    try {
+      commits.check(shard, opened.connection(), participants.size() + 1);
+      if (participants.size() == 1) {
+        Participant first = participants.get(participants.firstKey());
+        commits.check(Objects.requireNonNull(first).shard, 2);
+      }
+    } catch (RuntimeException | Error refused) {
+      opened.writer.lane().close();
+      throw refused;
+    }
+    participants.put(index, opened);
+    return opened;
+  }
+
+  /**
+   * Runs a query of several shards inside of this transaction, which sees its own writes.
+   *
+   * @return merged rows, which the transaction's connections hold; close them before anything else
+   *     is done
+   */
+  ResultSet query(String sql, Plan plan, BoundValues values, FanOut.Options options)
+      throws SQLException {
+    return commits.queries().queryIn(this, sql, plan, values, options);
+  }
+
+  /**
+   * Writes on several shards, one after the other in the order of the map, so that two transactions
+   * of this kind wait for each other's locks in one direction only.
+   *
+   * @param sql as the write was made of
+   * @return how many rows were changed; of a table that every shard holds, how many on each
+   * @throws SQLException as a shard told it; the transaction can then only be rolled back
+   */
+  long update(String sql, SpreadWrite write, SqlScanner.Markers markers, BoundValues values)
+      throws SQLException {
+    if (write instanceof SpreadWrite.Everywhere) {
+      return onAll(sql, markers, values);
+    } else if (write instanceof SpreadWrite.ByKey byKey) {
+      long changed = 0;
+      for (int index : commits.concerned(byKey.keys(), values)) {
+        changed += update(index, sql, markers, values, inOrder(values.count()));
+      }
+      return changed;
+    }
+    SpreadWrite.Rows rows = (SpreadWrite.Rows) write;
+    SortedMap<Integer, List<SpreadWrite.Row>> byShard = new TreeMap<>();
+    for (SpreadWrite.Row row : rows.rows()) {
+      byShard
+          .computeIfAbsent(commits.shardOf(row.key(), values), index -> new ArrayList<>())
+          .add(row);
+    }
+    long changed = 0;
+    for (SortedMap.Entry<Integer, List<SpreadWrite.Row>> each : byShard.entrySet()) {
+      List<Integer> sources = new ArrayList<>(rows.before());
+      StringBuilder text = new StringBuilder(rows.head());
+      String separator = " ";
+      for (SpreadWrite.Row row : each.getValue()) {
+        text.append(separator).append(row.text());
+        separator = ", ";
+        sources.addAll(row.parameters());
+      }
+      text.append(' ').append(rows.tail());
+      sources.addAll(rows.behind());
+      changed += update(each.getKey(), text.toString(), markers, values, sources);
+    }
+    return changed;
+  }
+
+  private long onAll(String sql, SqlScanner.Markers markers, BoundValues values)
+      throws SQLException {
+    long first = -1;
+    for (int i = 0; i < commits.shards().size(); i++) {
+      long changed = update(i, sql, markers, values, inOrder(values.count()));
+      if (first >= 0 && changed != first) {
+        throw new SQLException(
+            "The shards do not hold the same rows of a broadcast table: "
+                + commits.shards().get(0).name()
+                + " changed "
+                + first
+                + ", "
+                + commits.shards().get(i).name()
+                + " "
+                + changed
+                + ". Roll back, and make them the same",
+            "XX001");
+      }
+      first = changed;
+    }
+    return first;
+  }
+
+  private static List<Integer> inOrder(int count) {
+    List<Integer> numbers = new ArrayList<>(count);
+    for (int i = 1; i <= count; i++) {
+      numbers.add(i);
+    }
+    return numbers;
+  }
+
+  private long update(
+      int index, String sql, SqlScanner.Markers markers, BoundValues values, List<Integer> sources)
+      throws SQLException {
+    Participant part = participant(index);
+    part.written.addOthers();
+    if (markers == SqlScanner.Markers.NONE) {
+      try (Statement statement = part.connection().createStatement()) {
+        return statement.executeLargeUpdate(sql);
+      }
+    }
+    try (PreparedStatement statement = part.connection().prepareStatement(sql)) {
+      for (int i = 0; i < sources.size(); i++) {
+        values.set(statement, sources.get(i), i + 1);
+      }
+      return statement.executeLargeUpdate();
+    }
+  }
+
+  Deadline deadline() {
+    return deadline;
+  }
+
+  // ---- ending -------------------------------------------------------------------------------
+
+  /** Rolls every part back. Does nothing once it is over. */
+  void rollback() {
+    if (isOver) {
+      return;
+    }
+    isOver = true;
+    try {
+      rollbackParts();
+    } finally {
+      release();
+    }
+  }
+
+  private void rollbackParts() {
+    for (Participant part : participants.values()) {
+      if (!part.isPrepared) {
+        part.transaction.rollback();
+      }
+      part.transaction.afterRollback();
+    }
+  }
+
+  private void release() {
+    for (Participant part : participants.values()) {
+      part.writer.lane().close();
+    }
+  }
+
+  /**
+   * Commits every part, or none.
+   *
+   * @throws WaymarkException its outcome is {@code REJECTED} if nothing was committed, and {@code
+   *     UNKNOWN} if that, or whether the last part is visible already, could not be found out
+   */
+  void commit() {
+    if (isOver) {
+      throw new IllegalStateException("The transaction is over");
+    }
+    isOver = true;
+    try {
+      List<Participant> writers = beforeCommit();
+      if (writers.size() <= 1) {
+        commitAlone(writers);
+      } else {
+        commitTogether(writers);
+      }
+    } finally {
+      release();
+    }
+  }
+
+  /** Runs the hooks, and tells who has written anything. */
+  private List<Participant> beforeCommit() {
+    List<Participant> writers = new ArrayList<>();
+    try {
+      for (Participant part : participants.values()) {
+        part.transaction.beforeCommit();
+      }
+      for (Participant part : participants.values()) {
+        if (hasWritten(part)) {
+          writers.add(part);
+        }
+        if (part.shard.view().hasOvertaken(part.writer.position())) {
+          throw new SQLException(
+              "another node of " + part.shard.name() + " has become the primary in the meantime",
+              "40001");
+        }
+      }
+      return writers;
+    } catch (SQLException failure) {
+      rollbackParts();
+      throw rejected("a shard could not commit", failure);
+    } catch (RuntimeException | Error failure) {
+      rollbackParts();
+      throw failure;
+    }
+  }
+
+  private static boolean hasWritten(Participant part) throws SQLException {
+    try (Statement statement = part.connection().createStatement();
+        ResultSet answer =
+            statement.executeQuery("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")) {
+      answer.next();
+      return answer.getBoolean(1);
+    }
+  }
+
+  /** At most one part has written: an ordinary commit, and the end of some reads. */
+  private void commitAlone(List<Participant> writers) {
+    for (Participant part : participants.values()) {
+      if (!writers.contains(part)) {
+        part.transaction.rollback();
+      }
+    }
+    for (Participant part : writers) {
+      try {
+        part.position = part.transaction.commit();
+      } catch (SQLException failure) {
+        blame(part, failure);
+        if (Failures.isOfCommitAlone(failure)) {
+          part.transaction.rollback();
+          tellRollback();
+          throw rejected("shard " + part.shard.name() + " refused the commit", failure);
+        }
+        tellUnknown();
+        throw unknown("the answer to the commit of " + part.shard.name() + " was lost", failure);
+      }
+    }
+    tellCommit();
+  }
+
+  private void commitTogether(List<Participant> writers) {
+    for (Participant part : participants.values()) {
+      if (!writers.contains(part)) {
+        part.transaction.rollback();
+      }
+    }
+    UUID id = UUID.randomUUID();
+    Participant coordinator = writers.get(0);
+    List<Participant> others = writers.subList(1, writers.size());
+    String name = DecisionLog.name(coordinator.systemId(), id);
+    Participant at = coordinator;
+    try {
+      DecisionLog.decide(
+          coordinator.connection(), id, others.stream().map(Participant::systemId).toList());
+      commits.reached(CrossShardStep.WRITTEN);
+      for (Participant part : others) {
+        at = part;
+        DecisionLog.prepare(part.connection(), name);
+        part.isPrepared = true;
+        commits.reached(
+            part == others.get(others.size() - 1)
+                ? CrossShardStep.ALL_PREPARED
+                : CrossShardStep.ONE_PREPARED);
+      }
+    } catch (SQLException failure) {
+      blame(at, failure);
+      abort(coordinator, others, name);
+      throw rejected("shard " + at.shard.name() + " could not prepare its part", failure);
+    } catch (RuntimeException | Error failure) {
+      abort(coordinator, others, name);
+      throw failure;
+    }
+    decide(coordinator, others, name, id);
+    finish(coordinator, others, name, id);
+  }
+
+  /** The commit of the coordinating part, whose outcome is found out if the answer is lost. */
+  private void decide(Participant coordinator, List<Participant> others, String name, UUID id) {
+    try {
+      coordinator.position = coordinator.transaction.commit();
+    } catch (SQLException failure) {
+      blame(coordinator, failure);
+      DecisionLog.Fate fate =
+          Failures.isOfCommitAlone(failure)
+              ? DecisionLog.Fate.ABORTED
+              : commits.fate(coordinator.shard, id, deadline);
+      if (fate == DecisionLog.Fate.ABORTED) {
+        abort(coordinator, others, name);
+        throw rejected("shard " + coordinator.shard.name() + " refused the commit", failure);
+      } else if (fate == DecisionLog.Fate.OPEN) {
+        commits.recoverSoon();
+        tellUnknown();
+        throw unknown(
+            "shard "
+                + coordinator.shard.name()
+                + ", which decides, lost its answer and could not be asked again; the others' parts"
+                + " are prepared, and end with its",
+            failure);
+      }
+    }
+    commits.reached(CrossShardStep.DECIDED);
+  }
+
+  /** It is decided: the other parts are committed here, or by whoever recovers. */
+  private void finish(Participant coordinator, List<Participant> others, String name, UUID id) {
+    SQLException lost = null;
+    Participant unfinished = null;
+    for (Participant part : others) {
+      try {
+        part.position = commits.commitPrepared(part.shard, part.connection(), name);
+      } catch (SQLException failure) {
+        blame(part, failure);
+        try {
+          part.position = commits.commitPreparedElsewhere(part.shard, name, deadline);
+        } catch (SQLException again) {
+          again.addSuppressed(failure);
+          lost = again;
+          unfinished = part;
+          continue;
+        }
+      }
+      commits.reached(
+          part == others.get(others.size() - 1)
+              ? CrossShardStep.ALL_COMMITTED
+              : CrossShardStep.ONE_COMMITTED);
+    }
+    if (coordinator.position == null) {
+      // The decision was found, not answered: any later place covers it.
+      coordinator.position = commits.position(coordinator.shard, deadline);
+    }
+    if (unfinished != null && lost != null) {
+      commits.recoverSoon();
+      tellUnknown();
+      throw new WaymarkException(
+          "The transaction is committed, and shard "
+              + unfinished.shard.name()
+              + " does not show its part yet: "
+              + lost.getMessage()
+              + ". It will as soon as it answers; do not repeat the call.",
+          Outcome.UNKNOWN,
+          lost);
+    }
+    commits.forgetSoon(coordinator.shard, id);
+    tellCommit();
+  }
+
+  private void abort(Participant coordinator, List<Participant> others, String name) {
+    // First the decision: from here on it can never be made.
+    coordinator.transaction.rollback();
+    for (Participant part : others) {
+      try {
+        if (part.isPrepared) {
+          part.connection().setAutoCommit(true);
+          DecisionLog.end(part.connection(), "ROLLBACK", name);
+        } else {
+          part.transaction.rollback();
+          if (part.connection().isClosed()) {
+            // PREPARE itself may have come through.
+            commits.recoverSoon();
+          }
+        }
+      } catch (SQLException unreachable) {
+        log.warn(
+            "The prepared part {} on {} is left for recovery",
+            name,
+            part.shard.name(),
+            unreachable);
+        commits.recoverSoon();
+      }
+    }
+    tellRollback();
+  }
+
+  // ---- telling ------------------------------------------------------------------------------
+
+  private void tellCommit() {
+    for (Participant part : participants.values()) {
+      LogPosition position = part.position;
+      if (position != null) {
+        if (part.written.isEmpty()) {
+          part.written.addOthers();
+        }
+        part.written.committed(part.shard.recentWrites(), session, position);
+        part.transaction.afterCommit(position);
+      } else {
+        part.transaction.afterRollback();
+      }
+    }
+  }
+
+  private void tellRollback() {
+    participants.values().forEach(part -> part.transaction.afterRollback());
+  }
+
+  /** What is known to be committed is made known to the session all the same. */
+  private void tellUnknown() {
+    for (Participant part : participants.values()) {
+      LogPosition position = part.position;
+      if (position != null) {
+        part.written.addOthers();
+        part.written.committed(part.shard.recentWrites(), session, position);
+      }
+      part.transaction.outcomeUnknown();
+    }
+  }
+
+  private static void blame(Participant part, SQLException failure) {
+    if (Failures.tookNodeAway(failure, part.connection()) && !Failures.isOwnInterrupt()) {
+      part.shard.suspect(part.writer.primary(), failure);
+    }
+  }
+
+  private static WaymarkException rejected(String what, SQLException cause) {
+    return new WaymarkException(
+        "Across shards, "
+            + what
+            + ": "
+            + cause.getMessage()
+            + ". "
+            + Outcome.REJECTED.sentence()
+            + " on any shard.",
+        Outcome.REJECTED,
+        cause);
+  }
+
+  private static WaymarkException unknown(String what, SQLException cause) {
+    return new WaymarkException(
+        "Across shards, "
+            + what
+            + ": "
+            + cause.getMessage()
+            + ". "
+            + Outcome.UNKNOWN.sentence()
+            + "; it is all of it or nothing.",
+        Outcome.UNKNOWN,
+        cause);
+  }
+}

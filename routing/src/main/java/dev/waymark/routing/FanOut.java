@@ -1,0 +1,433 @@
+package dev.waymark.routing;
+
+import dev.waymark.Consistency;
+import dev.waymark.ShardMap;
+import dev.waymark.WaymarkException;
+import dev.waymark.routing.ShardText.Bound;
+import dev.waymark.routing.SqlScanner.Markers;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs a query on every shard that it concerns at the same time, each on a node of its own
+ * choosing, and merges the answers as its {@link Merged} says. Safe to share.
+ *
+ * <p>There is no common snapshot: each shard answers as of its own moment. If one shard fails, the
+ * whole query does.
+ *
+ * <p>The rows stay where the driver has put them, on the connections that they came on, until the
+ * result is closed. So that queries which hold some shards' connections and want others' never wait
+ * for each other in a circle, no more of them run at a time than a pool has connections; the others
+ * wait before they take any.
+ */
+final class FanOut {
+  /** So many texts whose merge is remembered; then all are forgotten. */
+  private static final int SHAPES = 1_000;
+
+  /** Groups are merged in memory. */
+  static final int MAXIMUM_GROUPS = 100_000;
+
+  private final List<LiveShard> shards;
+  private final ShardMap map;
+  private final Reads reads;
+  private final Executor executor;
+  private final LongSupplier nanoClock;
+  private final Duration usualDeadline;
+  private final SqlScanner.Backslash backslash;
+  private final Semaphore turns;
+  private final ConcurrentMap<String, Known> shapes = new ConcurrentHashMap<>();
+
+  /** A shape, good for as long as the plan is the same one. */
+  private record Known(Plan plan, Markers markers, MergeShape shape) {}
+
+  /**
+   * An executor of queries.
+   *
+   * @param turns how many queries may hold connections at a time: the size of a pool
+   */
+  FanOut(
+      ShardMap map,
+      List<LiveShard> shards,
+      Reads reads,
+      Executor executor,
+      LongSupplier nanoClock,
+      Duration usualDeadline,
+      SqlScanner.Backslash backslash,
+      int turns) {
+    this.map = map;
+    this.shards = shards;
+    this.reads = reads;
+    this.executor = executor;
+    this.nanoClock = nanoClock;
+    this.usualDeadline = usualDeadline;
+    this.backslash = backslash;
+    this.turns = new Semaphore(turns, true);
+  }
+
+  /**
+   * How a query is to run.
+   *
+   * @param markers what a question mark means in the text
+   * @param fetchSize how many rows a server sends at a time, 0 for all at once
+   * @param maxRows how many rows are given at most, 0 for all
+   * @param queryTimeoutSeconds until when all first rows must be there, 0 for {@code
+   *     calls.deadline}
+   * @param session what the reads must not miss, null for what this process has written
+   */
+  record Options(
+      Markers markers,
+      int fetchSize,
+      long maxRows,
+      int queryTimeoutSeconds,
+      @Nullable Session session,
+      Consistency consistency,
+      Canceller canceller) {
+    /** Checks each value. */
+    Options {
+      Objects.requireNonNull(markers, "markers");
+      Objects.requireNonNull(consistency, "consistency");
+      Objects.requireNonNull(canceller, "canceller");
+      if (fetchSize < 0 || maxRows < 0 || queryTimeoutSeconds < 0) {
+        throw new IllegalArgumentException(
+            "Fetch size, rows and time-out must not be negative: "
+                + fetchSize
+                + ", "
+                + maxRows
+                + ", "
+                + queryTimeoutSeconds);
+      }
+    }
+  }
+
+  /** Ends one query from another thread. */
+  static final class Canceller {
+    private @Nullable List<ShardRows> running;
+    private boolean isCancelled;
+
+    /** Stops what runs; a query that begins later with this canceller fails at once. */
+    void cancel() {
+      List<ShardRows> all;
+      synchronized (this) {
+        isCancelled = true;
+        all = running;
+      }
+      if (all != null) {
+        all.forEach(ShardRows::cancel);
+      }
+    }
+
+    private synchronized void runs(List<ShardRows> rows) throws SQLException {
+      if (isCancelled) {
+        throw cancelled();
+      }
+      running = rows;
+    }
+
+    synchronized boolean isCancelled() {
+      return isCancelled;
+    }
+
+    static SQLException cancelled() {
+      return new SQLException("The query was cancelled by its user", "57014");
+    }
+  }
+
+  /**
+   * Runs a query.
+   *
+   * @param sql as the plan was made of
+   * @return the merged rows; until they are closed, a connection to each shard is in use
+   * @throws SQLException if any shard failed: what it told, or SQLSTATE 08006 if no node of it
+   *     could answer. Nothing is held then
+   */
+  ResultSet query(String sql, Plan plan, BoundValues values, Options options) throws SQLException {
+    Merged merged = Objects.requireNonNull(plan.merged(), "a plan that is merged");
+    Deadline deadline =
+        new Deadline(
+            nanoClock,
+            options.queryTimeoutSeconds() == 0
+                ? usualDeadline
+                : Duration.ofSeconds(options.queryTimeoutSeconds()));
+    int[] concerned = concerned(plan, values);
+    Bounds bounds = Bounds.of(merged, values);
+    awaitTurn(deadline);
+    boolean isGiven = false;
+    try {
+      Access access = new Pooled(options, deadline);
+      MergeShape shape = shape(sql, plan, merged, values, options, concerned[0], access);
+      Question question = new Question(shape, bounds, values, options);
+      ResultSet rows = rows(question, concerned, access, deadline, turns::release);
+      isGiven = true;
+      return rows;
+    } finally {
+      if (!isGiven) {
+        turns.release();
+      }
+    }
+  }
+
+  /**
+   * Runs a query in a transaction's parts, which are opened for it, and sees what they have
+   * written. Nobody waits for a turn: the connections are in use anyway.
+   */
+  ResultSet queryIn(
+      CrossShardTransaction transaction, String sql, Plan plan, BoundValues values, Options options)
+      throws SQLException {
+    Merged merged = Objects.requireNonNull(plan.merged(), "a plan that is merged");
+    int[] concerned = concerned(plan, values);
+    Bounds bounds = Bounds.of(merged, values);
+    Map<Integer, Connection> connections = new HashMap<>();
+    for (int index : concerned) {
+      connections.put(index, transaction.participant(index).connection());
+    }
+    Access access = new InTransaction(connections);
+    MergeShape shape = shape(sql, plan, merged, values, options, concerned[0], access);
+    Question question = new Question(shape, bounds, values, options);
+    return rows(question, concerned, access, transaction.deadline(), () -> {});
+  }
+
+  /** A way to a shard, by its place. */
+  private interface Access {
+    <T> T read(int index, Work<T, SQLException> work) throws SQLException;
+  }
+
+  /** A connection of a node's pool, to be given back. */
+  private final class Pooled implements Access {
+    private final Options options;
+    private final Deadline deadline;
+
+    Pooled(Options options, Deadline deadline) {
+      this.options = options;
+      this.deadline = deadline;
+    }
+
+    /** Never hedged: two runs at the same time would both be held. */
+    @Override
+    public <T> T read(int index, Work<T, SQLException> work) throws SQLException {
+      return reads.readUnhedged(
+          shards.get(index),
+          Router.NO_KEY,
+          options.consistency(),
+          options.session(),
+          work,
+          (value, node, route) -> value,
+          deadline.startedAt(),
+          deadline.dueAt());
+    }
+  }
+
+  /** The connections that a transaction has; it keeps them. */
+  private record InTransaction(Map<Integer, Connection> connections) implements Access {
+    @Override
+    public <T> T read(int index, Work<T, SQLException> work) throws SQLException {
+      return work.run(Objects.requireNonNull(connections.get(index)));
+    }
+  }
+
+  private int[] concerned(Plan plan, BoundValues values) throws SQLException {
+    int[] places;
+    try {
+      places = Concerned.shards(map, plan.keys(), values);
+    } catch (KeyTerm.NotAKeyException wrong) {
+      throw new Refusal(SqlCode.NOT_A_KEY, String.valueOf(wrong.getMessage())).exception();
+    }
+    // Any shard knows that there is no such row, and what the columns are.
+    return places.length == 0 ? new int[1] : places;
+  }
+
+  private void awaitTurn(Deadline deadline) throws SQLException {
+    if (turns.tryAcquire()) {
+      return;
+    }
+    try {
+      if (turns.tryAcquire(Math.max(0, deadline.nanosLeft()), TimeUnit.NANOSECONDS)) {
+        return;
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    throw new SQLTransientConnectionException(
+        "As many queries over several shards as a pool has connections were open for all of "
+            + deadline.waited().toMillis()
+            + " ms. Nothing was sent; close result sets earlier, or raise pool.size",
+        "08001");
+  }
+
+  private MergeShape shape(
+      String sql,
+      Plan plan,
+      Merged merged,
+      BoundValues values,
+      Options options,
+      int asked,
+      Access access)
+      throws SQLException {
+    Known known = shapes.get(sql);
+    if (known != null && known.plan() == plan && known.markers() == options.markers()) {
+      return known.shape();
+    }
+    ShardText text;
+    try {
+      text = ShardText.of(sql, merged, options.markers(), backslash);
+    } catch (UnreadableSqlException unreadable) {
+      throw new Refusal(
+              SqlCode.NOT_MERGED_EXACTLY,
+              "Over several shards it must be rewritten, and " + unreadable.getMessage())
+          .exception();
+    }
+    MergeShape shape =
+        MergeShape.needsTypes(merged)
+            ? onShard(
+                asked,
+                access,
+                connection -> MergeShape.of(text, merged, options.markers(), values, connection))
+            : MergeShape.ofPlainRows(text, merged);
+    if (shapes.size() >= SHAPES) {
+      shapes.clear();
+    }
+    shapes.put(sql, new Known(plan, options.markers(), shape));
+    return shape;
+  }
+
+  private static <T> T onShard(int index, Access access, Work<T, SQLException> work)
+      throws SQLException {
+    try {
+      return access.read(index, work);
+    } catch (WaymarkException failure) {
+      throw asSql(failure);
+    }
+  }
+
+  private ResultSet rows(
+      Question question, int[] concerned, Access access, Deadline deadline, Runnable afterwards)
+      throws SQLException {
+    Options options = question.options();
+    List<ShardRows> running = new ArrayList<>();
+    for (int index : concerned) {
+      running.add(new ShardRows(shards.get(index), question));
+    }
+    options.canceller().runs(running);
+    // The caller's own thread asks the last shard: one hand-over less.
+    int last = running.size() - 1;
+    for (int i = 0; i < last; i++) {
+      ShardRows each = running.get(i);
+      int index = concerned[i];
+      try {
+        executor.execute(() -> each.ask(work -> access.read(index, work), running));
+      } catch (RejectedExecutionException closing) {
+        each.notAsked(new SQLException("The database is closed", "08003", closing));
+      }
+    }
+    running.get(last).ask(work -> access.read(concerned[last], work), running);
+    SQLException failure = null;
+    for (ShardRows each : running) {
+      SQLException own = each.await(deadline);
+      if (own != null) {
+        if (failure == null) {
+          failure = own;
+        } else if (isBetter(own, failure)) {
+          own.addSuppressed(failure);
+          failure = own;
+        } else {
+          failure.addSuppressed(own);
+        }
+      }
+    }
+    ShardAnswers answers = new ShardAnswers(running, afterwards);
+    if (failure != null) {
+      running.forEach(ShardRows::close);
+      throw options.canceller().isCancelled() ? Canceller.cancelled() : failure;
+    }
+    try {
+      return question.shape().isTotal()
+          ? TotalRows.of(question.shape(), question.bounds(), answers, options.maxRows())
+          : new SortedRows(question.shape(), question.bounds(), answers, options.maxRows());
+    } catch (SQLException | RuntimeException | Error broken) {
+      running.forEach(ShardRows::close);
+      throw broken;
+    }
+  }
+
+  /** One that is cancelled because another has failed tells nothing. */
+  private static boolean isBetter(SQLException one, SQLException than) {
+    return Failures.isCancelled(than) && !Failures.isCancelled(one);
+  }
+
+  static SQLException asSql(WaymarkException failure) {
+    return new SQLTransientConnectionException(failure.getMessage(), "08006", failure);
+  }
+
+  /** What every shard is asked. Made once for all of them. */
+  record Question(MergeShape shape, Bounds bounds, BoundValues values, Options options) {
+    /** Whether the server sends the rows as they are wanted. */
+    boolean isStreamed() {
+      return options.fetchSize() > 0 && !shape.isTotal();
+    }
+
+    /** Runs it and keeps it open. */
+    Open on(Connection connection) throws SQLException {
+      if (isStreamed()) {
+        connection.setAutoCommit(false);
+      }
+      // Totals go back to rows that they have passed.
+      int type = shape.isTotal() ? ResultSet.TYPE_SCROLL_INSENSITIVE : ResultSet.TYPE_FORWARD_ONLY;
+      ShardText text = shape.text();
+      boolean isWidened = text.bound() == Bound.WIDENED && bounds.limit() >= 0;
+      Statement statement;
+      ResultSet rows;
+      if (options.markers() == Markers.JDBC) {
+        PreparedStatement prepared =
+            connection.prepareStatement(
+                isWidened ? text.sql() + "\nLIMIT ?" : text.sql(),
+                type,
+                ResultSet.CONCUR_READ_ONLY);
+        statement = prepared;
+        text.bind(prepared, values);
+        if (isWidened) {
+          prepared.setLong(text.sources().size() + 1, bounds.wide());
+        }
+        limit(statement);
+        rows = prepared.executeQuery();
+      } else {
+        statement = connection.createStatement(type, ResultSet.CONCUR_READ_ONLY);
+        limit(statement);
+        rows =
+            statement.executeQuery(
+                isWidened ? text.sql() + "\nLIMIT " + bounds.wide() : text.sql());
+      }
+      return new Open(connection, statement, rows);
+    }
+
+    private void limit(Statement statement) throws SQLException {
+      if (shape.isTotal()) {
+        statement.setMaxRows(MAXIMUM_GROUPS + 1);
+      } else {
+        statement.setFetchSize(options.fetchSize());
+        if (options.maxRows() > 0 && options.maxRows() + bounds.offset() <= Integer.MAX_VALUE) {
+          statement.setMaxRows((int) (options.maxRows() + bounds.offset()));
+        }
+      }
+    }
+  }
+
+  /** An open answer. */
+  record Open(Connection connection, Statement statement, ResultSet rows) {}
+}
