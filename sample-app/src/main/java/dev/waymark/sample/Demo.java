@@ -40,6 +40,7 @@ final class Demo implements AutoCloseable {
 
   private static final List<String> FIRST_NAMES =
       List.of("Ada", "Alan", "Barbara", "Dennis", "Edsger", "Grace", "Jim", "Leslie", "Margaret");
+  private static final List<String> GOODS = List.of("LAMP-1", "CHAIR-2", "DESK-3", "MUG-4");
   private static final List<String> LAST_NAMES =
       List.of("Berg", "Costa", "Dubois", "Ivanov", "Jansen", "Keller", "Rossi", "Sato", "Novak");
 
@@ -116,12 +117,18 @@ final class Demo implements AutoCloseable {
               .create(
                   new Users.Draft(
                       first + " " + last,
-                      (first + "." + i + "@example.org").toLowerCase(Locale.ROOT)));
+                      (first + "." + i + "@example.org").toLowerCase(Locale.ROOT)),
+                  null);
       usersPerShard.merge(created.shard(), 1, Integer::sum);
       long id = created.value().id();
       someUser = i == 1 ? id : someUser;
       for (int n = 0; n < ORDERS_EACH; n++) {
-        service.orders().create(id, BigDecimal.valueOf(100 + random.nextInt(50_000), 2));
+        Order.Item item =
+            new Order.Item(
+                GOODS.get(random.nextInt(GOODS.size())),
+                1 + random.nextInt(5),
+                BigDecimal.valueOf(100 + random.nextInt(50_000), 2));
+        service.orders().create(id, List.of(item), null);
       }
     }
     out.println("  users per shard: " + usersPerShard);

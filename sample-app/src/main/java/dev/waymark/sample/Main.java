@@ -22,8 +22,10 @@ public final class Main {
   /** Runs until SIGINT or SIGTERM. Exit status 1: could not start; 2: wrong arguments. */
   public static void main(String[] words) {
     Arguments arguments;
+    ServerSettings settings;
     try {
       arguments = Arguments.parse(words);
+      settings = ServerSettings.from(System.getenv());
     } catch (IllegalArgumentException wrong) {
       System.err.println(wrong.getMessage() + "\n\n" + Arguments.HELP);
       System.exit(2);
@@ -38,9 +40,9 @@ public final class Main {
     try {
       // One after the other, so that closing happens on this thread, in the reverse order.
       if (arguments.run() instanceof Run.Serve serve) {
-        serve(arguments, serve);
+        serve(arguments, serve, settings);
       } else if (arguments.run() instanceof Run.Demo) {
-        demo(arguments);
+        demo(arguments, settings);
       } else {
         System.out.println(Arguments.HELP);
       }
@@ -61,8 +63,11 @@ public final class Main {
     }
   }
 
-  private static void serve(Arguments arguments, Run.Serve run) throws Exception {
-    try (SampleService service = SampleService.open(WaymarkConfig.load(run.config()))) {
+  private static void serve(Arguments arguments, Run.Serve run, ServerSettings settings)
+      throws Exception {
+    try (SampleService service =
+        SampleService.open(
+            WaymarkConfig.load(run.config()), settings, Telemetry.from(System.getenv()))) {
       if (run.initSchema()) {
         SampleSchema.install(service.database());
       }
@@ -73,10 +78,11 @@ public final class Main {
     }
   }
 
-  private static void demo(Arguments arguments) throws Exception {
+  private static void demo(Arguments arguments, ServerSettings settings) throws Exception {
     PrintStream out = System.out;
     try (Demo demo = Demo.start(out);
-        SampleService service = SampleService.open(demo.config())) {
+        SampleService service =
+            SampleService.open(demo.config(), settings, Telemetry.from(System.getenv()))) {
       demo.load(service);
       WebServer server = serveOnNextFreePort(service, arguments);
       demo.explain(service, "http://" + arguments.host() + ":" + server.port());

@@ -1,7 +1,7 @@
 package dev.waymark.sample;
 
 import dev.waymark.routing.ShardedDatabase;
-import java.math.BigDecimal;
+import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 /** The users' orders, each on its user's shard; read from the database itself. Thread-safe. */
 final class Orders {
   private static final String FOREIGN_KEY_VIOLATION = "23503";
+  private static final String COLUMNS =
+      "id, user_id, items::text, total_amount, created_at, updated_at, revision";
 
   private final ShardedDatabase database;
 
@@ -20,9 +22,14 @@ final class Orders {
     this.database = database;
   }
 
-  /** A user's newest orders; null if there is no such user. */
+  /**
+   * Some of a user's orders, the newest first; null if there is no such user.
+   *
+   * @param before only orders with a smaller id, which are older; {@link Long#MAX_VALUE} for all
+   */
   @SuppressWarnings("NullAway") // before JDK 22 it does not know type variables that may be null
-  Answered<@Nullable List<Order>> newestOf(long userId, int limit) throws SQLException {
+  Answered<@Nullable List<Order>> newestOf(long userId, long before, int limit)
+      throws SQLException {
     return Answered.byDatabase(
         database.readPositioned(
             userId,
@@ -31,13 +38,15 @@ final class Orders {
               try (PreparedStatement select =
                   connection.prepareStatement(
                       """
-                      SELECT o.id, u.id AS user_id, o.total_amount, o.created_at
-                      FROM users u LEFT JOIN orders o ON o.user_id = u.id
+                      SELECT o.id, u.id AS user_id, o.items::text, o.total_amount, o.created_at,
+                             o.updated_at, o.revision
+                      FROM users u LEFT JOIN orders o ON o.user_id = u.id AND o.id < ?
                       WHERE u.id = ?
-                      ORDER BY o.created_at DESC, o.id DESC LIMIT ?
+                      ORDER BY o.id DESC LIMIT ?
                       """)) {
-                select.setLong(1, userId);
-                select.setInt(2, limit);
+                select.setLong(1, before);
+                select.setLong(2, userId);
+                select.setInt(3, limit);
                 return orders(select);
               }
             }));
@@ -52,10 +61,7 @@ final class Orders {
             connection -> {
               try (PreparedStatement select =
                   connection.prepareStatement(
-                      """
-                      SELECT id, user_id, total_amount, created_at FROM orders
-                      WHERE user_id = ? AND id = ?
-                      """)) {
+                      "SELECT " + COLUMNS + " FROM orders WHERE user_id = ? AND id = ?")) {
                 select.setLong(1, userId);
                 select.setLong(2, id);
                 List<Order> found = orders(select);
@@ -67,37 +73,52 @@ final class Orders {
   /**
    * Creates an order.
    *
+   * @param request what makes it repeatable; null if it is not
    * @throws Refusal if there is no such user
    */
-  Answered<Order> create(long userId, BigDecimal totalAmount) throws SQLException {
+  Answered<Order> create(long userId, List<Order.Item> items, Idempotency.@Nullable Request request)
+      throws SQLException {
     return database.transaction(
         userId,
         transaction -> {
-          try (PreparedStatement insert =
-              transaction
-                  .connection()
-                  .prepareStatement(
-                      """
-                      INSERT INTO orders (user_id, total_amount) VALUES (?, ?)
-                      RETURNING id, user_id, total_amount, created_at
-                      """)) {
-            insert.setLong(1, userId);
-            insert.setBigDecimal(2, totalAmount);
-            List<Order> created = orders(insert);
-            if (created == null) {
-              throw new IllegalStateException("INSERT … RETURNING returned no row");
+          Connection connection = transaction.connection();
+          String primary = Nodes.primaryOf(database, transaction.shard());
+          if (request != null) {
+            String earlier = Idempotency.begin(connection, userId, request);
+            if (earlier != null) {
+              return Answered.byWriting(
+                      Json.read(earlier, Order.class), transaction.shard(), primary)
+                  .again();
             }
-            return Answered.byWriting(
-                created.get(0),
-                transaction.shard(),
-                Nodes.primaryOf(database, transaction.shard()));
-          } catch (SQLException failure) {
-            if (FOREIGN_KEY_VIOLATION.equals(failure.getSQLState())) {
-              throw Refusal.noSuchUser(userId);
-            }
-            throw failure;
           }
+          Order created = insert(connection, userId, items);
+          if (request != null) {
+            Idempotency.keep(connection, userId, request, created);
+          }
+          return Answered.byWriting(created, transaction.shard(), primary);
         });
+  }
+
+  private static Order insert(Connection connection, long userId, List<Order.Item> items)
+      throws SQLException {
+    try (PreparedStatement insert =
+        connection.prepareStatement(
+            "INSERT INTO orders (user_id, items, total_amount) VALUES (?, ?::jsonb, ?) RETURNING "
+                + COLUMNS)) {
+      insert.setLong(1, userId);
+      insert.setString(2, Json.text(items));
+      insert.setBigDecimal(3, Order.totalOf(items));
+      List<Order> created = orders(insert);
+      if (created == null) {
+        throw new IllegalStateException("INSERT … RETURNING returned no row");
+      }
+      return created.get(0);
+    } catch (SQLException failure) {
+      if (FOREIGN_KEY_VIOLATION.equals(failure.getSQLState())) {
+        throw Refusal.noSuchUser(userId);
+      }
+      throw failure;
+    }
   }
 
   /** Null without any row; a row without an order stands for a user who has none. */
@@ -112,8 +133,11 @@ final class Orders {
               new Order(
                   id,
                   rows.getLong("user_id"),
+                  List.of(Json.read(rows.getString("items"), Order.Item[].class)),
                   rows.getBigDecimal("total_amount"),
-                  rows.getObject("created_at", OffsetDateTime.class).toInstant()));
+                  rows.getObject("created_at", OffsetDateTime.class).toInstant(),
+                  rows.getObject("updated_at", OffsetDateTime.class).toInstant(),
+                  rows.getString("revision")));
         }
       }
       return orders;

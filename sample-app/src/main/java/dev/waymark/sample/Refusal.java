@@ -1,66 +1,76 @@
 package dev.waymark.sample;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 
 /** The client asked for something it cannot have; nothing was written. */
 final class Refusal extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  private final int status;
-  private final String code;
+  private final Problem problem;
   private final transient List<Fault> faults;
+  private final transient Map<String, String> headers = new LinkedHashMap<>();
 
-  private Refusal(int status, String code, String message, List<Fault> faults) {
+  private Refusal(Problem problem, String detail, List<Fault> faults) {
     // Refusals are ordinary answers: nobody looks at their stack.
-    super(message, null, false, false);
-    this.status = status;
-    this.code = code;
+    super(detail, null, false, false);
+    this.problem = problem;
     this.faults = List.copyOf(faults);
   }
 
-  static Refusal invalidInput(List<Fault> faults) {
-    return new Refusal(400, "invalid_input", "The request cannot be taken as it is.", faults);
+  static Refusal of(Problem problem, String detail) {
+    return new Refusal(problem, detail, List.of());
   }
 
-  static Refusal invalidJson(String message) {
-    return new Refusal(400, "invalid_json", message, List.of());
+  static Refusal invalidInput(List<Fault> faults) {
+    return new Refusal(
+        Problem.INVALID_INPUT, "The request cannot be taken as it is: see its faults.", faults);
+  }
+
+  static Refusal invalidJson(String detail) {
+    return of(Problem.INVALID_JSON, detail);
   }
 
   static Refusal noSuchUser(long id) {
-    return new Refusal(404, "no_such_user", "There is no user " + id + ".", List.of());
+    return of(Problem.NO_SUCH_USER, "There is no user " + id + ".");
   }
 
   static Refusal noSuchOrder(long userId, long id) {
-    return new Refusal(
-        404, "no_such_order", "User " + userId + " has no order " + id + ".", List.of());
+    return of(Problem.NO_SUCH_ORDER, "User " + userId + " has no order " + id + ".");
   }
 
   static Refusal emailTaken() {
     return new Refusal(
-        409,
-        "email_taken",
+        Problem.EMAIL_TAKEN,
         "Another user has this e-mail address.",
         List.of(new Fault("email", "is taken")));
   }
 
-  static Refusal notJson() {
-    return new Refusal(
-        415,
-        "unsupported_media_type",
-        "Send the body as Content-Type: application/json, in UTF-8.",
-        List.of());
+  /** With a header of the answer. */
+  Refusal with(String header, String value) {
+    headers.put(header, value);
+    return this;
+  }
+
+  Problem problem() {
+    return problem;
   }
 
   int status() {
-    return status;
+    return problem.status();
   }
 
-  /** Which refusal this is, for a program to read; it stays the same when the message changes. */
-  String code() {
-    return code;
+  String detail() {
+    return Objects.requireNonNull(getMessage());
   }
 
   List<Fault> faults() {
     return faults;
+  }
+
+  Map<String, String> headers() {
+    return headers;
   }
 }

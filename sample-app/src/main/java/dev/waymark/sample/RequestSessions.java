@@ -23,6 +23,7 @@ final class RequestSessions {
   static final String COOKIE = "waymark_session";
 
   private static final String ATTRIBUTE = RequestSessions.class.getName();
+  private static final String KEPT_OUT = ATTRIBUTE + ".keptOut";
 
   private final ShardedDatabase database;
 
@@ -55,6 +56,9 @@ final class RequestSessions {
       return;
     }
     bound.binding().close();
+    if (context.attribute(KEPT_OUT) != null) {
+      return;
+    }
     if (!bound.session().seen().isEmpty()) {
       String token = bound.session().token();
       context.header(HEADER, token);
@@ -64,6 +68,16 @@ final class RequestSessions {
       // Nothing better to replace it with, and it would be refused each time.
       context.removeCookie(COOKIE, "/");
     }
+  }
+
+  /** Whether a request says that its client has seen something. */
+  static boolean hasToken(Context context) {
+    return token(context) != null;
+  }
+
+  /** Keeps the session out of an answer that others may get as well. */
+  static void keepOut(Context context) {
+    context.attribute(KEPT_OUT, true);
   }
 
   /** The first sentence; what follows tells a caller to do what has just been done here. */

@@ -23,7 +23,12 @@ final class SampleSchema {
 
   /** The tables as the shard map must have them. */
   static List<Table.Sharded> tables() {
-    return List.of(new Table.Sharded("users", "id"), new Table.Sharded("orders", "user_id"));
+    return List.of(
+        new Table.Sharded("users", "id"),
+        new Table.Sharded("orders", "user_id"),
+        new Table.Sharded("user_emails", "slot"),
+        new Table.Sharded("email_uses", "user_id"),
+        new Table.Sharded("idempotency_keys", "owner"));
   }
 
   /**
@@ -57,16 +62,27 @@ final class SampleSchema {
    */
   static void install(ShardedDatabase database) throws SQLException {
     String sql = sql();
+    HashRing ring = null;
     for (Shard shard : database.map().shards()) {
       List<KeyRange> ranges = database.map().rangesOf(shard.name());
       if (!ranges.isEmpty()) {
-        database.write(
-            ranges.get(0).from(),
-            connection -> {
-              try (Statement statement = connection.createStatement()) {
-                return statement.execute(sql);
-              }
-            });
+        // The first shard's ring, made from this map unless there was one, is every shard's.
+        HashRing wanted = ring == null ? HashRing.of(database.map()) : ring;
+        HashRing kept =
+            database.write(
+                ranges.get(0).from(),
+                connection -> {
+                  try (Statement statement = connection.createStatement()) {
+                    statement.execute(sql);
+                  }
+                  return wanted.keepIn(connection);
+                });
+        if (ring != null && !ring.equals(kept)) {
+          throw new IllegalStateException(
+              "Shard %s has another hash ring than the first shard: %s and not %s"
+                  .formatted(shard.name(), kept, ring));
+        }
+        ring = kept;
       }
     }
     database.schema().install();

@@ -1,11 +1,17 @@
 package dev.waymark.sample;
 
 import dev.waymark.WaymarkConfig;
+import dev.waymark.cache.CacheMetrics;
 import dev.waymark.cache.Codec;
 import dev.waymark.cache.RedisTier;
 import dev.waymark.cache.TieredCache;
+import dev.waymark.routing.RoutingMetrics;
 import dev.waymark.routing.ShardedDatabase;
+import io.opentelemetry.api.OpenTelemetry;
+import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 
@@ -14,38 +20,69 @@ import java.util.List;
  * also when opening fails half-way.
  */
 final class SampleService implements AutoCloseable {
+  private static final Duration REAPED_EVERY = Duration.ofSeconds(15);
+
   private final Deque<AutoCloseable> opened;
+  private final ServerSettings settings;
+  private final Telemetry telemetry;
   private final ShardedDatabase database;
   private final TieredCache<Long, User> userCache;
+  private final Purges purges;
+  private final UniqueEmails emails;
+  private final Reaper reaper;
   private final Users users;
   private final Orders orders;
 
   private SampleService(
       Deque<AutoCloseable> opened,
+      ServerSettings settings,
+      Telemetry telemetry,
       ShardedDatabase database,
-      TieredCache<Long, User> userCache,
-      Users users,
-      Orders orders) {
+      TieredCache<Long, User> userCache) {
     this.opened = opened;
+    this.settings = settings;
+    this.telemetry = telemetry;
     this.database = database;
     this.userCache = userCache;
-    this.users = users;
-    this.orders = orders;
+    this.purges =
+        new Purges(
+            settings.purgeUrl() == null
+                ? null
+                : SurrogatePurge.by(settings.purgeUrl(), settings.purgeToken()));
+    opened.push(purges);
+    this.emails = new UniqueEmails(database, settings.emailGrace());
+    this.reaper = new Reaper(database, emails);
+    opened.push(reaper);
+    this.users = new Users(database, userCache, emails, purges);
+    this.orders = new Orders(database);
+  }
+
+  /** Everything but the web server, as it is where nothing else is said. */
+  static SampleService open(WaymarkConfig config) {
+    return open(config, ServerSettings.defaults(), OpenTelemetry.noop());
   }
 
   /** Everything but the web server. */
-  static SampleService open(WaymarkConfig config) {
+  static SampleService open(
+      WaymarkConfig config, ServerSettings settings, OpenTelemetry openTelemetry) {
     SampleSchema.check(config.map());
     Deque<AutoCloseable> opened = new ArrayDeque<>();
     try {
-      ShardedDatabase database = ShardedDatabase.open(config);
-      opened.push(database);
+      Telemetry telemetry = new Telemetry(openTelemetry);
+      opened.push(telemetry);
 
+      RoutingMetrics routing = new RoutingMetrics(telemetry.registry());
+      ShardedDatabase database = ShardedDatabase.open(config, routing);
+      opened.push(database);
+      routing.watch(database);
+
+      CacheMetrics caching = new CacheMetrics(telemetry.registry());
       TieredCache.Builder<Long, User> cache =
           TieredCache.<Long, User>builder("users", id -> Users.load(database, id))
               .sessionToken(database::seen)
               .sessionSaw(shown -> database.currentSession().join(shown))
-              .keyRendering(config.keys());
+              .keyRendering(config.keys())
+              .listener(caching);
       RedisTier redis = null;
       if (config.redis().isPresent()) {
         redis = RedisTier.connect(config.redis().get());
@@ -61,21 +98,45 @@ final class SampleService implements AutoCloseable {
             .commitWithoutRedis();
       }
       TieredCache<Long, User> userCache = cache.build();
+      caching.watch(userCache);
       if (redis != null) {
         // Does nothing unless changes.enabled is set. After the caches, which it is for.
         opened.push(database.changes(redis.changes()));
       }
-      return new SampleService(
-          opened, database, userCache, new Users(database, userCache), new Orders(database));
+      return new SampleService(opened, settings, telemetry, database, userCache);
     } catch (RuntimeException | Error failure) {
       closeAll(opened);
       throw failure;
     }
   }
 
-  /** Starts the web server. */
-  WebServer serve(String host, int port) {
-    WebServer server = WebServer.start(database, users, orders, host, port);
+  /** Starts the web server, with what is to be served besides the API. */
+  WebServer serve(String host, int port, Routes... more) {
+    Replies replies = new Replies(InstantSource.system(), purges);
+    List<Operation> api = new ArrayList<>();
+    api.addAll(new UserRoutes(users, replies).operations());
+    api.addAll(new OrderRoutes(orders, replies).operations());
+    List<Routes> others = new ArrayList<>();
+    others.add(new DocumentRoutes(api, replies));
+    others.add(telemetry);
+    others.add(
+        new AdminRoutes(
+            new AccessToken(settings.adminToken()), database, userCache, reaper, replies));
+    others.addAll(List.of(more));
+    WebServer server =
+        WebServer.start(
+            new WebServer.Parts(
+                database,
+                replies,
+                telemetry.observation(),
+                new RateLimit(settings.requestsPerSecond(), System::nanoTime),
+                new HealthRoutes(database, replies),
+                api,
+                others,
+                settings.drain()),
+            host,
+            port);
+    reaper.start(REAPED_EVERY);
     opened.push(server);
     return server;
   }
@@ -94,6 +155,14 @@ final class SampleService implements AutoCloseable {
 
   Orders orders() {
     return orders;
+  }
+
+  UniqueEmails emails() {
+    return emails;
+  }
+
+  Reaper reaper() {
+    return reaper;
   }
 
   @Override

@@ -2,36 +2,54 @@ package dev.waymark.sample;
 
 import dev.waymark.routing.ShardedDatabase;
 import io.javalin.Javalin;
+import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
 import io.javalin.util.JavalinBindException;
 import java.nio.ByteBuffer;
-import java.sql.SQLException;
-import java.time.InstantSource;
+import java.time.Duration;
 import java.util.List;
-import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.handler.GracefulHandler;
 
 /** The routes, and the HTTP server that serves them. */
 final class WebServer implements AutoCloseable {
-  static final int LARGEST_BODY_BYTES = 16_384;
+  /** Silence on a connection; a body has a limit of its own on top ({@link RequestBody}). */
+  private static final Duration LONGEST_SILENCE = Duration.ofSeconds(15);
 
-  private static final int USUAL_LIMIT = 20;
-  private static final int LARGEST_LIMIT = 100;
+  private static final Duration LONGEST_WAIT_FOR_REQUESTS = Duration.ofSeconds(10);
 
-  private final ShardedDatabase database;
-  private final Users users;
-  private final Orders orders;
-  private final Replies replies;
+  private final Parts parts;
   private final Javalin javalin;
 
-  private WebServer(ShardedDatabase database, Users users, Orders orders) {
-    this.database = database;
-    this.users = users;
-    this.orders = orders;
-    this.replies = new Replies(InstantSource.system());
+  /**
+   * What the server is made of.
+   *
+   * @param api what is served under {@code /api}, in each version
+   * @param others what is served besides
+   */
+  record Parts(
+      ShardedDatabase database,
+      Replies replies,
+      Observation observation,
+      RateLimit rateLimit,
+      HealthRoutes health,
+      List<Operation> api,
+      List<Routes> others,
+      Duration drain) {
+    Parts {
+      api = List.copyOf(api);
+      others = List.copyOf(others);
+    }
+  }
+
+  private WebServer(Parts parts) {
+    this.parts = parts;
     this.javalin = Javalin.create(this::configure);
   }
 
@@ -41,14 +59,13 @@ final class WebServer implements AutoCloseable {
    * @param port 0 for any that is free
    * @throws JavalinBindException if the port is taken
    */
-  static WebServer start(
-      ShardedDatabase database, Users users, Orders orders, String host, int port) {
-    WebServer server = new WebServer(database, users, orders);
+  static WebServer start(Parts parts, String host, int port) {
+    WebServer server = new WebServer(parts);
     try {
       server.javalin.start(host, port);
       return server;
     } catch (RuntimeException failure) {
-      server.close();
+      server.javalin.stop();
       throw failure;
     }
   }
@@ -57,115 +74,89 @@ final class WebServer implements AutoCloseable {
     return javalin.port();
   }
 
-  /** Waits for requests in flight, a few seconds at most. */
+  /**
+   * Says that it is not ready any more, waits until others have noticed, then takes no new requests
+   * and waits for those in flight.
+   */
   @Override
   public void close() {
+    parts.health().drain();
+    boolean interrupted = Thread.interrupted();
+    try {
+      TimeUnit.NANOSECONDS.sleep(parts.drain().toNanos());
+    } catch (InterruptedException hurry) {
+      interrupted = true;
+    }
     javalin.stop();
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private void configure(JavalinConfig config) {
     config.startup.showJavalinBanner = false;
     config.startup.startupWatcherEnabled = false;
-    config.http.maxRequestSize = LARGEST_BODY_BYTES;
     config.http.prefer405over404 = true;
+    // Strong entity tags promise equal bytes; whoever compresses on the way makes them weak.
+    config.http.compressionStrategy = CompressionStrategy.NONE;
     config.concurrency.useVirtualThreads = Runtime.version().feature() >= 21;
     config.jetty.modifyServer(this::configure);
+    config.jetty.modifyHttpConfiguration(WebServer::configure);
+    config.requestLogger.http(parts.observation()::end);
     route(config.routes);
   }
 
+  private static void configure(HttpConfiguration http) {
+    http.setSendServerVersion(false);
+    http.setIdleTimeout(LONGEST_SILENCE.toMillis());
+  }
+
   private void configure(Server server) {
-    server.setStopTimeout(3_000);
+    server.setStopTimeout(LONGEST_WAIT_FOR_REQUESTS.toMillis());
+    // Without it the time-out is there and nobody waits.
+    server.insertHandler(new GracefulHandler());
     server.setErrorHandler(
         (request, response, callback) -> {
-          response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
-          response.write(true, ByteBuffer.wrap(replies.refusal(response.getStatus())), callback);
+          response.getHeaders().put(HttpHeader.CONTENT_TYPE, Replies.PROBLEM_JSON);
+          response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
+          response.write(
+              true, ByteBuffer.wrap(parts.replies().refusal(response.getStatus())), callback);
           return true;
         });
   }
 
   private void route(RoutesConfig routes) {
-    RequestSessions sessions = new RequestSessions(database);
+    routes.before(parts.observation()::begin);
+    routes.before(WebServer::secure);
+    routes.before(parts.health()::sendAway);
+
+    RequestSessions sessions = new RequestSessions(parts.database());
+    routes.before("/api/*", parts.rateLimit()::check);
+    routes.before("/api/*", WebServer::vary);
+    routes.before("/api/*", ApiVersion::resolve);
     routes.before("/api/*", sessions::begin);
     routes.after("/api/*", sessions::end);
-
-    routes.get("/api/users", this::newestUsers);
-    routes.post("/api/users", this::createUser);
-    routes.get("/api/users/{id}", this::user);
-    routes.put("/api/users/{id}", this::updateUser);
-    routes.get("/api/users/{id}/orders", this::ordersOfUser);
-    routes.post("/api/users/{id}/orders", this::createOrder);
-    routes.get("/api/users/{id}/orders/{order}", this::order);
-    routes.get("/health/live", context -> replies.ok(context, Map.of("live", true)));
-    routes.get("/health/ready", this::ready);
-
-    replies.answerFailuresOf(routes);
-  }
-
-  private void newestUsers(Context context) throws SQLException {
-    Input input = Input.withoutBody();
-    int limit = input.limit(context, USUAL_LIMIT, LARGEST_LIMIT);
-    input.check();
-    replies.ok(context, users.newest(limit));
-  }
-
-  private void createUser(Context context) throws SQLException {
-    Answered<User> created = users.create(draft(Input.body(context)));
-    replies.created(context, "/api/users/" + created.value().id(), created);
-  }
-
-  private void user(Context context) throws SQLException {
-    Input input = Input.withoutBody();
-    long id = input.key(context, "id");
-    input.check();
-    replies.found(context, users.find(id), Refusal.noSuchUser(id));
-  }
-
-  private void updateUser(Context context) throws SQLException {
-    Input input = Input.body(context);
-    long id = input.key(context, "id");
-    replies.ok(context, users.update(id, draft(input)));
-  }
-
-  private void ordersOfUser(Context context) throws SQLException {
-    Input input = Input.withoutBody();
-    long userId = input.key(context, "id");
-    int limit = input.limit(context, USUAL_LIMIT, LARGEST_LIMIT);
-    input.check();
-    replies.found(context, orders.newestOf(userId, limit), Refusal.noSuchUser(userId));
-  }
-
-  private void createOrder(Context context) throws SQLException {
-    Input input = Input.body(context);
-    long userId = input.key(context, "id");
-    var totalAmount = input.amount("total_amount");
-    input.check();
-    Answered<Order> created = orders.create(userId, totalAmount);
-    replies.created(context, "/api/users/" + userId + "/orders/" + created.value().id(), created);
-  }
-
-  private void order(Context context) throws SQLException {
-    Input input = Input.withoutBody();
-    long userId = input.key(context, "id");
-    long id = input.key(context, "order");
-    input.check();
-    replies.found(context, orders.find(userId, id), Refusal.noSuchOrder(userId, id));
-  }
-
-  private void ready(Context context) {
-    List<Nodes.ShardHealth> shards = Nodes.health(database);
-    boolean ready = shards.stream().allMatch(Nodes.ShardHealth::ready);
-    Map<String, Object> data = Map.of("ready", ready, "shards", shards);
-    if (ready) {
-      replies.ok(context, data);
-    } else {
-      replies.notReady(context, data);
+    for (String prefix : ApiVersion.prefixes()) {
+      for (Operation operation : parts.api()) {
+        routes.addHttpHandler(operation.method(), prefix + operation.path(), operation.handler());
+        if (operation.method().equals(HandlerType.GET)) {
+          // Left alone, Javalin answers 200 to a HEAD of any path that it knows.
+          routes.addHttpHandler(HandlerType.HEAD, prefix + operation.path(), operation.handler());
+        }
+      }
     }
+
+    parts.health().addTo(routes);
+    parts.others().forEach(other -> other.addTo(routes));
+    parts.replies().answerFailuresOf(routes);
   }
 
-  private static Users.Draft draft(Input input) {
-    Users.Draft draft =
-        new Users.Draft(input.text("name", Users.LONGEST_NAME), input.email("email"));
-    input.check();
-    return draft;
+  private static void vary(Context context) {
+    context.header("Vary", CachePolicy.VARY);
+  }
+
+  private static void secure(Context context) {
+    context.header("X-Content-Type-Options", "nosniff");
+    context.header("Referrer-Policy", "no-referrer");
   }
 }

@@ -39,18 +39,25 @@ final class Client {
       return response.headers().firstValue("Set-Cookie");
     }
 
+    String etag() {
+      return header("ETag");
+    }
+
+    String detail() {
+      return body.path("detail").asText();
+    }
+
     JsonNode data() {
       return body.path("data");
     }
 
     String errorCode() {
-      return body.path("error").path("code").asText();
+      return body.path("code").asText();
     }
 
     String faults() {
       StringBuilder text = new StringBuilder();
-      body.path("error")
-          .path("faults")
+      body.path("faults")
           .forEach(
               fault ->
                   text.append(fault.path("field").asText())
@@ -72,11 +79,36 @@ final class Client {
             .POST(BodyPublishers.ofString(json)));
   }
 
+  /** Replaces whatever is there; a header can say otherwise. */
   Reply put(String path, String json, String... headers) {
     return send(
-        request(path, headers)
+        request(path)
             .header("Content-Type", "application/json")
-            .PUT(BodyPublishers.ofString(json)));
+            .setHeader("If-Match", "*")
+            .method("PUT", BodyPublishers.ofString(json)),
+        headers);
+  }
+
+  /** Changes whatever is there; a header can say otherwise. */
+  Reply patch(String path, String json, String... headers) {
+    return send(
+        request(path)
+            .header("Content-Type", "application/merge-patch+json")
+            .setHeader("If-Match", "*")
+            .method("PATCH", BodyPublishers.ofString(json)),
+        headers);
+  }
+
+  /** Deletes whatever is there; a header can say otherwise. */
+  Reply delete(String path, String... headers) {
+    return send(request(path).setHeader("If-Match", "*").DELETE(), headers);
+  }
+
+  private Reply send(HttpRequest.Builder request, String... headers) {
+    for (int i = 0; i < headers.length; i += 2) {
+      request.setHeader(headers[i], headers[i + 1]);
+    }
+    return send(request);
   }
 
   HttpRequest.Builder request(String path, String... headers) {
@@ -87,11 +119,17 @@ final class Client {
     return headers.length == 0 ? request : request.headers(headers);
   }
 
+  /** What is no JSON has no body to look into. */
+  private static JsonNode read(HttpResponse<String> response) throws IOException {
+    boolean isJson = response.headers().firstValue("Content-Type").orElse("").contains("json");
+    return isJson ? JSON.readTree(response.body()) : JSON.missingNode();
+  }
+
   Reply send(HttpRequest.Builder request) {
     try {
       HttpResponse<String> response =
           HTTP.send(request.build(), HttpResponse.BodyHandlers.ofString());
-      return new Reply(response.statusCode(), JSON.readTree(response.body()), response);
+      return new Reply(response.statusCode(), read(response), response);
     } catch (IOException failure) {
       throw new AssertionError("No answer from " + url, failure);
     } catch (InterruptedException interrupted) {

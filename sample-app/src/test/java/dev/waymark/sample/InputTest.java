@@ -25,7 +25,7 @@ class InputTest {
             });
 
     assertThat(refusal.status()).isEqualTo(400);
-    assertThat(refusal.code()).isEqualTo("invalid_input");
+    assertThat(refusal.problem()).isEqualTo(Problem.INVALID_INPUT);
     assertThat(refusal.faults())
         .containsExactly(
             new Fault("name", "must not be blank"),
@@ -66,7 +66,7 @@ class InputTest {
     Refusal refusal = catchThrowableOfType(Refusal.class, () -> Input.body(bytes(body)));
 
     assertThat(refusal.status()).isEqualTo(400);
-    assertThat(refusal.code()).isEqualTo("invalid_json");
+    assertThat(refusal.problem()).isEqualTo(Problem.INVALID_JSON);
   }
 
   @Test
@@ -75,7 +75,7 @@ class InputTest {
 
     Refusal refusal = catchThrowableOfType(Refusal.class, () -> Input.body(bytes(body)));
 
-    assertThat(refusal.code()).isEqualTo("invalid_json");
+    assertThat(refusal.problem()).isEqualTo(Problem.INVALID_JSON);
   }
 
   @Test
@@ -142,8 +142,8 @@ class InputTest {
   @CsvSource({
     "-0.01, must not be negative",
     "-1e999999999, must not be negative",
-    "100000000, must not be more than 99999999.99",
-    "1e999999999, must not be more than 99999999.99",
+    "100000, must not be more than 99999.99",
+    "1e999999999, must not be more than 99999.99",
     "0.001, must not have more than 2 decimal places",
     "1e-999999999, must not have more than 2 decimal places",
     "'\"1\"', must be a number",
@@ -157,7 +157,7 @@ class InputTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0, 0.00", "0e-999999999, 0.00", "12.500, 12.50", "99999999.99, 99999999.99"})
+  @CsvSource({"0, 0.00", "0e-999999999, 0.00", "12.500, 12.50", "99999.99, 99999.99"})
   void amountsHaveTwoDecimalPlaces(String value, BigDecimal amount) {
     Input input = Input.body(bytes("{\"total_amount\": " + value + "}"));
 

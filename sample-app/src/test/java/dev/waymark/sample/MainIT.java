@@ -50,6 +50,9 @@ class MainIT {
           tables:
             users: {key: id}
             orders: {key: user_id}
+            user_emails: {key: slot}
+            email_uses: {key: user_id}
+            idempotency_keys: {key: owner}
           shards:
             shard-1: {nodes: [{url: "%s"}]}
           ranges:

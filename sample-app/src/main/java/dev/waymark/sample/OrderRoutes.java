@@ -1,0 +1,101 @@
+package dev.waymark.sample;
+
+import dev.waymark.routing.Page;
+import dev.waymark.sample.Operation.Body;
+import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
+import java.sql.SQLException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What clients can do with orders. */
+final class OrderRoutes {
+  private final Orders orders;
+  private final Replies replies;
+
+  OrderRoutes(Orders orders, Replies replies) {
+    this.orders = orders;
+    this.replies = replies;
+  }
+
+  List<Operation> operations() {
+    return List.of(
+        Operation.of(
+                HandlerType.GET,
+                "/users/{id}/orders",
+                "listOrders",
+                "A user's orders, the newest first, page by page",
+                this::list)
+            .with(Parameters.USER_ID, Parameters.LIMIT, Parameters.PAGE, Parameters.IF_NONE_MATCH)
+            .answeringListOf("Order", "A page")
+            .answering(304, null, "What you have still stands")
+            .failingWith(Problem.INVALID_INPUT, Problem.NO_SUCH_USER, Problem.NO_SHARD_OWNS_KEY),
+        Operation.of(
+                HandlerType.POST,
+                "/users/{id}/orders",
+                "createOrder",
+                "A new order; the total is what the items come to",
+                this::create)
+            .with(Parameters.USER_ID, Parameters.IDEMPOTENCY_KEY)
+            .with(Body.json("OrderDraft", "What is ordered"))
+            .answering(201, "Order", "The order, and where it is")
+            .failingWith(
+                Problem.INVALID_JSON,
+                Problem.INVALID_INPUT,
+                Problem.NO_SUCH_USER,
+                Problem.NO_SHARD_OWNS_KEY,
+                Problem.BODY_TOO_LARGE,
+                Problem.UNSUPPORTED_MEDIA_TYPE,
+                Problem.IDEMPOTENCY_KEY_REUSED),
+        Operation.of(
+                HandlerType.GET, "/users/{id}/orders/{order}", "getOrder", "One order", this::get)
+            .with(Parameters.USER_ID, Parameters.ORDER_ID, Parameters.IF_NONE_MATCH)
+            .answering(200, "Order", "The order")
+            .answering(304, null, "What you have still stands")
+            .failingWith(Problem.INVALID_INPUT, Problem.NO_SUCH_ORDER, Problem.NO_SHARD_OWNS_KEY));
+  }
+
+  /** What a client decides about an order, with whose it is. */
+  private record Draft(long userId, List<Order.Item> items) {}
+
+  private void list(Context context) throws SQLException {
+    Input input = Input.parameters(context);
+    long userId = input.key(context, "id");
+    int limit = input.limit(Parameters.USUAL_LIMIT, Parameters.LARGEST_LIMIT);
+    String page = input.parameter("page");
+    // Orders of one user are in one place: the last one's id is all that a page needs to know.
+    long before = page == null ? Long.MAX_VALUE : input.key("page", page);
+    input.check();
+    Answered<@Nullable List<Order>> found = orders.newestOf(userId, before, limit + 1);
+    List<Order> rows = found.value();
+    if (rows == null) {
+      throw Refusal.noSuchUser(userId);
+    }
+    boolean isLast = rows.size() <= limit;
+    List<Order> shown = isLast ? rows : rows.subList(0, limit);
+    String next = isLast ? null : Long.toString(shown.get(limit - 1).id());
+    replies.orders(context, found.with(new Page<>(shown, next)), limit);
+  }
+
+  private void create(Context context) throws SQLException {
+    Input input = Input.body(context);
+    long userId = input.key(context, "id");
+    Draft draft = new Draft(userId, input.items("items", Order.MOST_ITEMS));
+    String key = input.idempotencyKey(context);
+    input.check();
+    Answered<Order> created =
+        orders.create(
+            userId,
+            draft.items(),
+            key == null ? null : Idempotency.Request.of("order", key, draft));
+    replies.createdOrder(context, created);
+  }
+
+  private void get(Context context) throws SQLException {
+    Input input = Input.parameters(context);
+    long userId = input.key(context, "id");
+    long id = input.key(context, "order");
+    input.check();
+    replies.order(context, orders.find(userId, id), Refusal.noSuchOrder(userId, id));
+  }
+}
