@@ -33,6 +33,7 @@ public final class BenchmarkRun {
   private static final List<String> NAMES =
       List.of(
           "routing",
+          "datasource",
           "keyed-read",
           "scatter-in",
           "scatter-newest",
@@ -64,7 +65,10 @@ public final class BenchmarkRun {
       System.exit(2);
     }
     if (wanted.contains("routing")) {
-      RoutingRun.run(folder, quick);
+      RoutingRun.run(folder, "routing", RoutingBenchmark.class, quick);
+    }
+    if (wanted.contains("datasource")) {
+      RoutingRun.run(folder, "datasource", DataSourceBenchmark.class, quick);
     }
     if (wanted.contains("keyed-read")) {
       keyedRead(folder, quick);

@@ -20,20 +20,21 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 
-/** Runs {@link RoutingBenchmark}: no servers, JDK 25 where the machine has one. */
+/** Runs a benchmark on the stub driver: no servers, JDK 25 where the machine has one. */
 final class RoutingRun {
   private RoutingRun() {}
 
-  static void run(Path folder, boolean quick) throws RunnerException, IOException {
+  static void run(Path folder, String name, Class<?> benchmark, boolean quick)
+      throws RunnerException, IOException {
     int rounds = quick ? 1 : 5;
     String java = newestJava();
-    System.out.println("routing: on " + java);
+    System.out.println(name + ": on " + java);
     Map<String, List<double[]>> figures = new TreeMap<>();
     List<RunResult> all = new ArrayList<>();
     for (int round = 0; round < rounds; round++) {
       ChainedOptionsBuilder options =
           new OptionsBuilder()
-              .include(RoutingBenchmark.class.getSimpleName())
+              .include("\\." + benchmark.getSimpleName() + "\\.")
               .jvm(java)
               .forks(1)
               .warmupIterations(quick ? 1 : 4)
@@ -47,7 +48,7 @@ final class RoutingRun {
         Map<String, ? extends Result<?>> counted = secondary(result);
         double operations = score(counted, "operations");
         figures
-            .computeIfAbsent(result.getPrimaryResult().getLabel(), name -> new ArrayList<>())
+            .computeIfAbsent(result.getPrimaryResult().getLabel(), unused -> new ArrayList<>())
             .add(
                 new double[] {
                   score(counted, "cpuNanos") / operations,
@@ -56,7 +57,7 @@ final class RoutingRun {
                 });
       }
     }
-    Path file = folder.resolve("routing.json");
+    Path file = folder.resolve(name + ".json");
     ResultFormatFactory.getInstance(ResultFormatType.JSON, file.toString()).writeOut(all);
     report(figures);
     System.out.println("JMH's results: " + file);
