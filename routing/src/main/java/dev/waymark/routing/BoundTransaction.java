@@ -206,6 +206,13 @@ final class BoundTransaction {
     }
   }
 
+  /** A statement has failed, which may tell of the node. */
+  void failed(SQLException failure) {
+    if (Failures.tookNodeAway(failure, server) && !Failures.isOwnInterrupt()) {
+      shard.suspect(node, failure);
+    }
+  }
+
   /** What it has read, the session has seen. */
   private void told(LongSupplier nanoClock) {
     if (bound != null) {

@@ -8,8 +8,13 @@ import org.jspecify.annotations.Nullable;
  * value; the only text that is ever changed on the way to one shard.
  *
  * @param parameter the number of that parameter in the new text
+ * @param at where its question mark stands
  */
-record DealtKey(String sql, int parameter) {
+record DealtKey(String sql, int parameter, int at) {
+  private DealtKey(String before, String after, int parameter) {
+    this(before + "?" + after, parameter, before.length());
+  }
+
   /**
    * Adds the key to an INSERT of one row; null if the text is not of a form that it can be added to
    * for certain.
@@ -27,13 +32,9 @@ record DealtKey(String sql, int parameter) {
     if (defaults >= 0
         && defaults + 1 == values
         && (values + 1 == tokens.size() || !tokens.get(values + 1).isSign("("))) {
-      SqlToken from = tokens.get(defaults);
       return new DealtKey(
-          sql.substring(0, from.start())
-              + "("
-              + column
-              + ") VALUES (?)"
-              + sql.substring(tokens.get(values).end()),
+          sql.substring(0, tokens.get(defaults).start()) + "(" + column + ") VALUES (",
+          ")" + sql.substring(tokens.get(values).end()),
           1);
     }
     if (values < 0 || values + 1 >= tokens.size() || !tokens.get(values + 1).isSign("(")) {
@@ -49,12 +50,8 @@ record DealtKey(String sql, int parameter) {
     if (given < 0) {
       SqlToken list = tokens.get(columns);
       return new DealtKey(
-          sql.substring(0, list.end())
-              + column
-              + ", "
-              + sql.substring(list.end(), row.end())
-              + "?, "
-              + sql.substring(row.end()),
+          sql.substring(0, list.end()) + column + ", " + sql.substring(list.end(), row.end()),
+          ", " + sql.substring(row.end()),
           parameter);
     }
     SqlToken value = valueAt(tokens, values + 1, given);
@@ -62,7 +59,8 @@ record DealtKey(String sql, int parameter) {
       return null;
     }
     return new DealtKey(
-        sql.substring(0, value.start()) + "?" + sql.substring(value.end()),
+        sql.substring(0, value.start()),
+        sql.substring(value.end()),
         1 + parametersBefore(tokens, value.start()));
   }
 

@@ -17,7 +17,10 @@ import java.util.logging.Logger;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/** Connections to the primary of one key's shard whose commits the current session sees. */
+/**
+ * Connections to the primary of one shard, of one key's as a rule, whose commits the current
+ * session sees.
+ */
 final class KeyDataSource implements DataSource {
   private final ShardedDatabase database;
   private final LiveShard shard;
@@ -105,6 +108,9 @@ final class KeyDataSource implements DataSource {
         learnPosition();
       } finally {
         giveUp();
+        if (key == Router.NO_KEY) {
+          database.schemaMayHaveChanged();
+        }
       }
     }
 

@@ -22,6 +22,8 @@ final class Parameters implements BoundValues {
   private Kind[] kinds;
   private @Nullable Object[] values;
   private int count;
+  private boolean hasStreams;
+  private boolean areStreamsRead;
 
   Parameters() {
     kinds = new Kind[AT_FIRST];
@@ -32,6 +34,8 @@ final class Parameters implements BoundValues {
     kinds = Arrays.copyOf(other.kinds, Math.max(1, other.count));
     values = Arrays.copyOf(other.values, Math.max(1, other.count));
     count = other.count;
+    hasStreams = other.hasStreams;
+    areStreamsRead = other.areStreamsRead;
   }
 
   /** How a value is set. One constant for each setter that takes nothing but the value. */
@@ -189,12 +193,15 @@ final class Parameters implements BoundValues {
 
   void putOnce(int number, Setter setter) throws SQLException {
     put(number, Kind.ONCE, new Special(null, setter));
+    hasStreams = true;
+    areStreamsRead = false;
   }
 
   void clear() {
     Arrays.fill(kinds, 0, count, null);
     Arrays.fill(values, 0, count, null);
     count = 0;
+    hasStreams = false;
   }
 
   /** These values, whatever is set afterwards. */
@@ -204,12 +211,17 @@ final class Parameters implements BoundValues {
 
   /** Whether they can be bound more than once: none comes from a stream. */
   boolean isReplayable() {
-    for (int i = 0; i < count; i++) {
-      if (kinds[i] == Kind.ONCE) {
-        return false;
+    return !hasStreams;
+  }
+
+  private void readStreams() throws SQLException {
+    if (hasStreams) {
+      if (areStreamsRead) {
+        throw new SQLException(
+            "A stream or reader among the parameters has been read already; set it anew", "22023");
       }
+      areStreamsRead = true;
     }
-    return true;
   }
 
   @Override
@@ -227,6 +239,7 @@ final class Parameters implements BoundValues {
 
   /** Binds all of them. */
   void setOn(PreparedStatement statement) throws SQLException {
+    readStreams();
     for (int number = 1; number <= count; number++) {
       set(statement, number, number);
     }
@@ -239,6 +252,7 @@ final class Parameters implements BoundValues {
    * @param key what it is set to
    */
   void setOn(PreparedStatement statement, int dealt, long key) throws SQLException {
+    readStreams();
     for (int number = 1; number <= count; number++) {
       set(statement, number, number < dealt ? number : number + 1);
     }

@@ -104,6 +104,12 @@ final class Plans {
     return target == null ? null : DealtKey.in(sql, tokens, target.keyColumn());
   }
 
+  /** How a write is done on several shards, or why not. */
+  SpreadWrites.Answer acrossShards(String sql, Markers markers) {
+    return new Planner(tables, keeper.current(), SqlScanner.Backslash.LITERAL, reader)
+        .acrossShards(sql, markers);
+  }
+
   /** A server has refused to run a text as a read. */
   void wrote(StatementPlan plan, String sql) {
     if (writing.size() >= MAXIMUM_WRITING) {

@@ -46,6 +46,7 @@ final class ShardedConnection implements Connection {
 
   private final ShardedDatabase database;
   private final Plans plans;
+  private final Crossing crossing;
   private boolean autoCommit = true;
   private boolean readOnly;
   private int isolation = UNSAID;
@@ -53,6 +54,7 @@ final class ShardedConnection implements Connection {
   private int networkTimeoutMillis;
   private volatile boolean isClosed;
   private volatile @Nullable BoundTransaction transaction;
+  private @Nullable CrossShardTransaction acrossShards;
 
   /** What was asked for in a transaction that has no server yet. */
   private List<BoundTransaction.Preparation> pending = List.of();
@@ -60,12 +62,19 @@ final class ShardedConnection implements Connection {
   private @Nullable SQLWarning warnings;
   private @Nullable ShardedStatement openStatements;
 
-  ShardedConnection(ShardedDatabase database, Plans plans) throws SQLException {
+  /** Whether a transaction may write on several shards. */
+  enum Crossing {
+    REFUSED,
+    ALLOWED
+  }
+
+  ShardedConnection(ShardedDatabase database, Plans plans, Crossing crossing) throws SQLException {
     if (database.isClosed()) {
       throw new SQLNonTransientConnectionException("The database is closed", "08003");
     }
     this.database = database;
     this.plans = plans;
+    this.crossing = crossing;
   }
 
   Plans plans() {
@@ -85,9 +94,20 @@ final class ShardedConnection implements Connection {
         runAboutSession(statement, plan);
         return;
       }
-      Destination to = Destination.of(plan, values, database.map());
+      Destination to;
+      try {
+        to = Destination.of(plan, values, database.map());
+      } catch (SQLFeatureNotSupportedException refusal) {
+        if (!isAcrossShards() || plan.reads()) {
+          throw refusal;
+        }
+        writeOnSeveral(statement, plan, values, refusal);
+        return;
+      }
       if (autoCommit) {
         runAlone(statement, plan, values, to);
+      } else if (isAcrossShards()) {
+        runAcrossShards(statement, plan, values, to);
       } else {
         runInTransaction(statement, plan, values, to);
       }
@@ -142,7 +162,7 @@ final class ShardedConnection implements Connection {
       }
     }
     if (key == Router.NO_KEY) {
-      statement.writing(writtenBy(to));
+      statement.writing(writtenBy(statement, to));
     }
     try {
       database
@@ -171,7 +191,7 @@ final class ShardedConnection implements Connection {
       writer.lane().noDeadline();
       writer.connection().setAutoCommit(true);
       statement.runAlone(writer.connection());
-      writtenBy(to)
+      writtenBy(statement, to)
           .committed(shard.recentWrites(), owner, KeyDataSource.position(writer.connection()));
       isHeld = true;
       statement.held(writer.lane());
@@ -215,7 +235,7 @@ final class ShardedConnection implements Connection {
           .exception();
     }
     if (!plan.reads()) {
-      note(open, statement, to);
+      note(open.written(), statement, to);
     }
     if (plan.leavesState()) {
       open.leavesState();
@@ -223,31 +243,32 @@ final class ShardedConnection implements Connection {
     if (statement.form().isUpdatable()) {
       open.written().addOthers();
     }
-    statement.runWithin(open.server());
-  }
-
-  private void note(BoundTransaction open, ShardedStatement statement, Destination to) {
-    if (to instanceof Destination.OfKey one) {
-      open.written().add(one.key());
-    } else if (to instanceof Destination.Dealt) {
-      open.written().add(statement.dealtKey());
-    } else if (to instanceof Destination.OfShard some) {
-      some.keys().forEach(key -> open.written().add(key));
-      if (some.others() == Destination.Others.SOME) {
-        open.written().addOthers();
-      }
-    } else {
-      open.written().addOthers();
+    try {
+      statement.runWithin(open.server());
+    } catch (SQLException failure) {
+      open.failed(failure);
+      throw failure;
     }
   }
 
-  private static WrittenKeys writtenBy(Destination to) {
-    WrittenKeys written = new WrittenKeys();
-    if (to instanceof Destination.OfShard some && some.others() == Destination.Others.NONE) {
+  private static void note(WrittenKeys written, ShardedStatement statement, Destination to) {
+    if (to instanceof Destination.OfKey one) {
+      written.add(one.key());
+    } else if (to instanceof Destination.Dealt) {
+      written.add(statement.dealtKey());
+    } else if (to instanceof Destination.OfShard some) {
       some.keys().forEach(written::add);
+      if (some.others() == Destination.Others.SOME) {
+        written.addOthers();
+      }
     } else {
       written.addOthers();
     }
+  }
+
+  private static WrittenKeys writtenBy(ShardedStatement statement, Destination to) {
+    WrittenKeys written = new WrittenKeys();
+    note(written, statement, to);
     return written;
   }
 
@@ -332,10 +353,83 @@ final class ShardedConnection implements Connection {
 
   private void runOnSeveral(ShardedStatement statement, StatementPlan plan, BoundValues values)
       throws SQLException {
-    throw new Refusal(
-            plan.reads() ? SqlCode.NOT_MERGED_EXACTLY : SqlCode.WRITES_ON_SEVERAL_SHARDS,
-            "It concerns several shards, and this release merges no answers yet")
-        .exception();
+    if (values instanceof Parameters set && !set.isReplayable()) {
+      throw new Refusal(
+              SqlCode.NEEDS_ONE_SHARD, "A stream among the parameters can be read once only")
+          .exception();
+    }
+    Session bound = database.bound().get();
+    CrossShardTransaction across = acrossShards;
+    FanOut.Options options =
+        statement.options(
+            bound,
+            plan.way() == StatementPlan.Way.READS_PRIMARY
+                ? Consistency.strong()
+                : consistency(bound));
+    statement.answered(
+        across != null
+            ? across.query(plan.sql(), plan.plan(), values, options)
+            : database.queries().query(plan.sql(), plan.plan(), values, options));
+  }
+
+  // ---- transactions over several shards -----------------------------------------------------
+
+  private boolean isAcrossShards() {
+    return crossing == Crossing.ALLOWED && !autoCommit && !readOnly;
+  }
+
+  private CrossShardTransaction acrossShards() {
+    CrossShardTransaction known = acrossShards;
+    if (known == null) {
+      known = database.beginAcrossShards();
+      acrossShards = known;
+    }
+    return known;
+  }
+
+  /** Each statement runs in its shard's part. */
+  private void runAcrossShards(
+      ShardedStatement statement, StatementPlan plan, BoundValues values, Destination to)
+      throws SQLException {
+    if (to instanceof Destination.Several) {
+      runOnSeveral(statement, plan, values);
+      return;
+    } else if (to instanceof Destination.Any && plan.reads() && acrossShards == null) {
+      runAlone(statement, plan, values, to);
+      return;
+    }
+    CrossShardTransaction.Participant part = acrossShards().participant(place(statement, to));
+    if (!plan.reads()) {
+      note(part.written(), statement, to);
+    }
+    refuseToLeaveState(plan);
+    statement.runWithin(part.connection());
+  }
+
+  private static void refuseToLeaveState(StatementPlan plan) throws SQLException {
+    if (plan.leavesState()) {
+      throw new Refusal(
+              SqlCode.LASTS_IN_SESSION,
+              "Within a cross-shard transaction nothing may be left in a session")
+          .exception();
+    }
+  }
+
+  /** A write on several shards: each gets its own rows. */
+  private void writeOnSeveral(
+      ShardedStatement statement, StatementPlan plan, BoundValues values, SQLException refusal)
+      throws SQLException {
+    SpreadWrites.Answer answer = plans.acrossShards(plan.sql(), statement.markers());
+    SpreadWrite write = answer.write();
+    if (write == null) {
+      throw answer.refusal() == null ? refusal : answer.refusal().exception();
+    }
+    if (values instanceof Parameters set && !set.isReplayable()) {
+      throw new Refusal(
+              SqlCode.NEEDS_ONE_SHARD, "A stream among the parameters can be read once only")
+          .exception();
+    }
+    statement.answered(acrossShards().update(plan.sql(), write, statement.markers(), values));
   }
 
   // ---- statements about the session ---------------------------------------------------------
@@ -423,10 +517,11 @@ final class ShardedConnection implements Connection {
         to.add(each);
         parts.computeIfAbsent(place, unused -> new ArrayList<>()).add(i);
       }
-      if (parts.size() > 1 && (!autoCommit || statement.returnsKeys())) {
+      boolean isApart = autoCommit || isAcrossShards();
+      if (parts.size() > 1 && (!isApart || statement.returnsKeys())) {
         throw new Refusal(
-                autoCommit ? SqlCode.NEEDS_ONE_SHARD : SqlCode.OTHER_SHARD,
-                autoCommit
+                isApart ? SqlCode.NEEDS_ONE_SHARD : SqlCode.OTHER_SHARD,
+                isApart
                     ? "A batch that returns keys concerns several shards"
                     : "A batch within a transaction concerns several shards")
             .exception();
@@ -450,10 +545,18 @@ final class ShardedConnection implements Connection {
     statement.batchPart(
         part.stream().mapToInt(Integer::intValue).toArray(), first.sql(), first.dealtParameter());
     BoundTransaction open = transaction;
-    if (!autoCommit && open == null) {
+    if (!autoCommit && open == null && !isAcrossShards()) {
       open = begin(place, Router.NO_KEY, first);
     }
     try {
+      if (isAcrossShards()) {
+        CrossShardTransaction.Participant shard = acrossShards().participant(place);
+        for (int i : part) {
+          note(shard.written(), statement, to.get(i));
+        }
+        statement.runWithin(shard.connection());
+        return;
+      }
       if (open != null) {
         if (open.place() != place) {
           throw new Refusal(
@@ -465,7 +568,7 @@ final class ShardedConnection implements Connection {
               .exception();
         }
         for (int i : part) {
-          note(open, statement, to.get(i));
+          note(open.written(), statement, to.get(i));
         }
         statement.runWithin(open.server());
         return;
@@ -549,8 +652,16 @@ final class ShardedConnection implements Connection {
     statement.after = null;
   }
 
+  /** What is still read on the transaction's connections is not any more. */
+  private void closeRows() throws SQLException {
+    for (ShardedStatement each = openStatements; each != null; each = each.after) {
+      each.reset();
+    }
+  }
+
   private void transactionEnded() {
     transaction = null;
+    acrossShards = null;
     pending = List.of();
     for (ShardedStatement each = openStatements; each != null; each = each.after) {
       each.transactionEnded();
@@ -558,7 +669,7 @@ final class ShardedConnection implements Connection {
   }
 
   boolean isWithinTransaction() {
-    return transaction != null;
+    return transaction != null || acrossShards != null;
   }
 
   private Form form(int type, int concurrency, int wantedHoldability) throws SQLException {
@@ -677,12 +788,23 @@ final class ShardedConnection implements Connection {
 
   private void end(End how) throws SQLException {
     BoundTransaction open = transaction;
-    if (open == null) {
+    CrossShardTransaction across = acrossShards;
+    if (open == null && across == null) {
       pending = List.of();
       return;
     }
     try {
-      if (how == End.COMMIT) {
+      if (across != null) {
+        closeRows();
+        if (how == End.COMMIT) {
+          across.commit();
+        } else {
+          across.rollback();
+        }
+      }
+      if (open == null) {
+        return;
+      } else if (how == End.COMMIT) {
         open.commit(database, database.nanoClock());
       } else {
         open.rollback(database, database.nanoClock());
@@ -726,6 +848,10 @@ final class ShardedConnection implements Connection {
   }
 
   private Savepoint savepoint(ShardedSavepoint made) throws SQLException {
+    if (isAcrossShards()) {
+      throw new Refusal(SqlCode.NEEDS_ONE_SHARD, "A cross-shard transaction has no savepoints")
+          .exception();
+    }
     BoundTransaction open = transaction;
     if (open == null) {
       later(made);

@@ -12,15 +12,17 @@ import org.jspecify.annotations.Nullable;
 final class ShardedDataSource implements DataSource {
   private final ShardedDatabase database;
   private final Plans plans;
+  private final ShardedConnection.Crossing crossing;
 
-  ShardedDataSource(ShardedDatabase database, Plans plans) {
+  ShardedDataSource(ShardedDatabase database, Plans plans, ShardedConnection.Crossing crossing) {
     this.database = database;
     this.plans = plans;
+    this.crossing = crossing;
   }
 
   @Override
   public Connection getConnection() throws SQLException {
-    return new ShardedConnection(database, plans);
+    return new ShardedConnection(database, plans, crossing);
   }
 
   @Override

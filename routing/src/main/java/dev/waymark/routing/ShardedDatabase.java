@@ -21,8 +21,11 @@ import dev.waymark.routing.NodeView.Choice;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -390,7 +393,32 @@ public final class ShardedDatabase implements AutoCloseable {
    *     org.pgcodekeeper:pgcodekeeper-core} and {@code org.antlr:antlr4-runtime}
    */
   public DataSource dataSource() {
-    return new ShardedDataSource(this, plans());
+    return new ShardedDataSource(this, plans(), ShardedConnection.Crossing.REFUSED);
+  }
+
+  /**
+   * The same data source, but that a transaction with auto-commit off may concern several shards:
+   * all of it is committed or none, as {@link #acrossShards} has it, within {@code calls.deadline}.
+   * It costs two more round trips on each shard, if it has written to several; of one shard, next
+   * to nothing. With auto-commit, and where the connection is read-only, the two are the same.
+   *
+   * @throws IllegalStateException as {@link #dataSource()} does
+   */
+  public DataSource dataSourceAcrossShards() {
+    return new ShardedDataSource(this, plans(), ShardedConnection.Crossing.ALLOWED);
+  }
+
+  /**
+   * One plain data source for the primary of each shard, by the shards' names in the order of the
+   * map: for schema migrations, which every shard needs. Connections are as those of {@link
+   * #dataSource(long)}.
+   */
+  public Map<String, DataSource> shardDataSources() {
+    Map<String, DataSource> sources = new LinkedHashMap<>();
+    for (LiveShard shard : shards) {
+      sources.put(shard.name(), new KeyDataSource(this, shard, Router.NO_KEY));
+    }
+    return Collections.unmodifiableMap(sources);
   }
 
   Plans plans() {
@@ -409,6 +437,15 @@ public final class ShardedDatabase implements AutoCloseable {
         plans = known;
       }
       return known;
+    }
+  }
+
+  /** Plans are made anew by the catalogue as it is then. */
+  void schemaMayHaveChanged() {
+    synchronized (plansLock) {
+      if (plans != null) {
+        plans.changed();
+      }
     }
   }
 

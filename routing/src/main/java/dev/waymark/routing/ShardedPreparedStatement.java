@@ -66,6 +66,11 @@ class ShardedPreparedStatement extends ShardedStatement implements PreparedState
   }
 
   @Override
+  final SqlScanner.Markers markers() {
+    return SqlScanner.Markers.JDBC;
+  }
+
+  @Override
   public ResultSet executeQuery() throws SQLException {
     run(Operation.QUERY);
     return result();

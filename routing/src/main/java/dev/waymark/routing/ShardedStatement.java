@@ -1,5 +1,6 @@
 package dev.waymark.routing;
 
+import dev.waymark.Consistency;
 import java.sql.BatchUpdateException;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -68,6 +69,7 @@ class ShardedStatement
   private long dealtKey;
 
   private int dealtParameter;
+  private int dealtAt;
 
   /** The driver's statement, while there is one; read by {@link #cancel} on any thread. */
   private volatile @Nullable Statement server;
@@ -77,6 +79,9 @@ class ShardedStatement
 
   /** Our own right to that connection; null within a transaction, which has it. */
   private @Nullable Lane lane;
+
+  /** Ends a query over several shards that runs now. */
+  private volatile FanOut.@Nullable Canceller canceller;
 
   private @Nullable ShardedResultSet rows;
   private @Nullable ShardedResultSet keys;
@@ -108,6 +113,7 @@ class ShardedStatement
                 && plan.plan().refusal().code() == SqlCode.SEVERAL_STATEMENTS;
     leavesState = plan.leavesState();
     dealtParameter = plan.dealtParameter();
+    dealtAt = plan.dealtAt();
     sql = plan.sql();
     connection.run(this, plan, values);
   }
@@ -140,6 +146,10 @@ class ShardedStatement
   /** The key of the row to come, and what a transaction has written besides. */
   final void dealt(long key) {
     dealtKey = key;
+    if (dealtParameter != 0 && markers() == SqlScanner.Markers.NONE) {
+      // A text without parameters takes it as a constant.
+      sql = sql.substring(0, dealtAt) + key + sql.substring(dealtAt + 1);
+    }
   }
 
   final long dealtKey() {
@@ -314,8 +324,23 @@ class ShardedStatement
     updateCount = count;
   }
 
+  /** What a query over several shards is told of this statement. */
+  final FanOut.Options options(@Nullable Session session, Consistency consistency) {
+    FanOut.Canceller ours = new FanOut.Canceller();
+    canceller = ours;
+    return new FanOut.Options(
+        markers(), fetchSize, maxRows, queryTimeoutSeconds, session, consistency, ours);
+  }
+
+  /** What a question mark means in its text. */
+  SqlScanner.Markers markers() {
+    return SqlScanner.Markers.NONE;
+  }
+
   /** Answers with rows that hold their connections themselves. */
   final void answered(ResultSet merged) throws SQLException {
+    canceller = null;
+    closeServer();
     if (operation == Operation.UPDATE) {
       merged.close();
       throw new SQLException("A result was returned when none was expected.", "0100E");
@@ -831,11 +856,6 @@ class ShardedStatement
     return connection;
   }
 
-  /** What a statement over several shards is told of these settings. */
-  final int maxRowsOfSeveral() {
-    return (int) Math.min(maxRows, Integer.MAX_VALUE);
-  }
-
   // ---- the rest -----------------------------------------------------------------------------
 
   @Override
@@ -848,8 +868,11 @@ class ShardedStatement
   @Override
   public void cancel() throws SQLException {
     Statement running = server;
+    FanOut.Canceller several = canceller;
     if (running != null) {
       running.cancel();
+    } else if (several != null) {
+      several.cancel();
     }
   }
 

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  *     simple as that
  * @param dealtParameter the number in {@code sql} of the parameter that takes the dealt key; 0 if
  *     there is none
+ * @param dealtAt where the question mark of that one stands
  * @param session what it is if it is about the session
  * @param way how it may run
  * @param inserts whether it may insert a row, whose key must not be NULL
@@ -22,6 +23,7 @@ record StatementPlan(
     Plan plan,
     int keyParameter,
     int dealtParameter,
+    int dealtAt,
     SessionStatement session,
     Way way,
     boolean inserts,
@@ -59,8 +61,9 @@ record StatementPlan(
         plan,
         keyParameter,
         dealt == null ? 0 : dealt.parameter(),
+        dealt == null ? 0 : dealt.at(),
         session,
-        wayOf(plan),
+        session == SessionStatement.SHOWS ? Way.READS : wayOf(plan),
         inserts,
         leavesState);
   }
@@ -75,7 +78,15 @@ record StatementPlan(
   /** The same, after a server has refused to run it as a read. */
   StatementPlan thatWrites() {
     return new StatementPlan(
-        sql, plan, keyParameter, dealtParameter, session, Way.WRITES, inserts, leavesState);
+        sql,
+        plan,
+        keyParameter,
+        dealtParameter,
+        dealtAt,
+        session,
+        Way.WRITES,
+        inserts,
+        leavesState);
   }
 
   boolean reads() {

@@ -315,7 +315,11 @@ final class Writes {
 
   /** Makes a write known to whoever must not miss it, before its caller hears of it. */
   void wrote(LiveShard shard, Session session, long key, LogPosition position) {
-    shard.recentWrites().wrote(key, position);
+    if (key == Router.NO_KEY) {
+      shard.recentWrites().wroteOthers(position);
+    } else {
+      shard.recentWrites().wrote(key, position);
+    }
     session.wrote(position);
   }
 }
