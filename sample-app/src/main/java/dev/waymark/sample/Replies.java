@@ -7,6 +7,7 @@ import dev.waymark.WaymarkException;
 import dev.waymark.routing.Page;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
 import io.javalin.http.HttpResponseException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -309,8 +310,9 @@ final class Replies {
   private void unavailable(UnavailableException failure, Context context) {
     // Node names and what the servers said are for the log only.
     log.warn("{} {} gets 503: {}", context.method(), context.path(), failure.getMessage());
-    boolean mayBeRepeated =
-        failure.outcome() != Outcome.UNKNOWN || context.header("Idempotency-Key") != null;
+    boolean isRecognised =
+        context.method().equals(HandlerType.POST) && context.header("Idempotency-Key") != null;
+    boolean mayBeRepeated = failure.outcome() != Outcome.UNKNOWN || isRecognised;
     if (mayBeRepeated) {
       // Where the outcome is unknown nobody must be invited to write a second time.
       context.header("Retry-After", "1");
