@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 @Timeout(120)
 class GuardsIT {
-  private static final String BUCKET = "{waymark:users:8}2:";
+  private static final String BUCKET = "{waymark:users:8}3:";
   private static final Duration LONG = Duration.ofMinutes(1);
   private static final LogPosition EARLY = new LogPosition(42, 1, 1_000);
   private static final LogPosition LATE = new LogPosition(42, 1, 2_000);
@@ -210,6 +210,7 @@ class GuardsIT {
     // Memory is short, and Redis evicts the state; then a writer announces, commits and dies
     // with Redis' next loss.
     redisSays("DEL " + BUCKET + "state");
+    epoch(); // as the writer's announcement would
   }
 
   private void stateThatIsOlderThanWhatWasPromised() {
@@ -218,6 +219,15 @@ class GuardsIT {
     // A writer announces, commits and dies. Then a replica of Redis is promoted that had not
     // got the announcement.
     redisSays("HSET " + BUCKET + "state server 0000000000000000000000000000000000000000");
+    String plain =
+        RedisCommands.bulk(
+            cluster.redis().host(), cluster.redis().port(), "GET " + BUCKET + "epoch");
+    redisSays(
+        "SET "
+            + BUCKET
+            + "epoch '0000000000000000000000000000000000000000"
+            + plain.substring(plain.indexOf(' '))
+            + "'");
   }
 
   private void announcementThatIsLostBeforeTheCommit() {
