@@ -2,37 +2,24 @@ package dev.waymark.benchmarks;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
-import dev.waymark.Consistency;
-import dev.waymark.Credentials;
-import dev.waymark.KeyRange;
-import dev.waymark.Node;
-import dev.waymark.OwnedRange;
 import dev.waymark.PositionedRead;
 import dev.waymark.Role;
 import dev.waymark.Route;
-import dev.waymark.Shard;
-import dev.waymark.ShardMap;
-import dev.waymark.Table;
-import dev.waymark.WaymarkConfig;
-import dev.waymark.cache.Codec;
 import dev.waymark.cache.RedisTier;
 import dev.waymark.cache.TieredCache;
 import dev.waymark.routing.ShardedDatabase;
 import dev.waymark.testkit.ForkedJvm;
-import dev.waymark.testkit.ShardServers;
+import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.TestCluster;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /** Figures of the cache that are no CPU time: a stampede, hit ratios, how fast changes are seen. */
@@ -183,63 +170,50 @@ final class CacheFigures {
   // ---- invalidation ---------------------------------------------------------------------------
 
   /**
-   * How long after a commit has returned the other cache's reader gets the new value. Both live in
-   * this JVM, each with a Redis client of its own, and share nothing but the servers.
+   * How long after a commit has returned another process' reader gets the new value, which L1 had
+   * answered with the old one before.
    */
   private void invalidation() throws InterruptedException {
-    int writes = quick ? 200 : 20_000;
-    try (TestCluster cluster =
-        bench.cores().start(TestCluster.builder().shards(1).replicas(1).redis())) {
-      cluster
-          .shard(0)
-          .primary()
-          .execute(
-              "CREATE TABLE users (id bigint PRIMARY KEY, version bigint NOT NULL); INSERT INTO"
-                  + " users SELECT id, 0 FROM generate_series(1, 100) AS id");
-      try (ShardedDatabase database = ShardedDatabase.open(config(cluster.shard(0)));
-          RedisTier one = StubRows.connect(cluster.redis().url());
-          RedisTier two = StubRows.connect(cluster.redis().url())) {
-        TieredCache<Long, Long> writing = versions(database, one);
-        TieredCache<Long, Long> reading = versions(database, two);
-        long[] seenAt = new long[writes + 1];
-        AtomicLong awaited = new AtomicLong();
-        AtomicBoolean done = new AtomicBoolean();
-        Thread reader =
-            new Thread(
-                () -> {
-                  while (!done.get()) {
-                    long version = awaited.get();
-                    Long seen = reading.get(7L);
-                    if (seen != null
-                        && version > 0
-                        && seen >= version
-                        && seenAt[(int) version] == 0) {
-                      seenAt[(int) version] = System.nanoTime();
-                    }
-                  }
-                });
-        reader.start();
+    int writes = quick ? 200 : 10_000;
+    try (TestCluster cluster = bench.cores().start(TestCluster.builder().shards(1).replicas(0).redis())) {
+      PostgresServer primary = cluster.shard(0).primary();
+      primary.execute(
+          "CREATE TABLE users (id bigint PRIMARY KEY, version bigint NOT NULL); INSERT INTO"
+              + " users SELECT id, 0 FROM generate_series(1, 100) AS id");
+      String shard = cluster.shard(0).name();
+      try (ForkedJvm other =
+              ForkedJvm.start(
+                  InvalidationWorker.class,
+                  cluster.redis().url(),
+                  shard,
+                  primary.url(),
+                  primary.user(),
+                  primary.password());
+          ShardedDatabase database =
+              ShardedDatabase.open(
+                  InvalidationWorker.config(
+                      shard, primary.url(), primary.user(), primary.password()));
+          RedisTier tier = StubRows.connect(cluster.redis().url())) {
+        TieredCache<Long, Long> versions = InvalidationWorker.versions(database, tier);
+        expect(other, "ready");
+        awaitHeld(other, 0);
+        // Both JVMs run warm first.
         double[] delays = new double[writes];
-        for (int version = 1; version <= writes; version++) {
-          long each = version;
+        for (int version = 1 - Math.min(2_000, writes); version <= writes; version++) {
+          long each = version + 2_000L;
           database.<Integer, SQLException>transaction(
-              7,
+              InvalidationWorker.KEY,
               transaction -> {
-                int saved = save(transaction.connection(), 7, each);
-                writing.invalidate(transaction, 7L);
+                int saved = save(transaction.connection(), InvalidationWorker.KEY, each);
+                versions.invalidate(transaction, InvalidationWorker.KEY);
                 return saved;
               });
           long committedAt = System.nanoTime();
-          awaited.set(version);
-          long giveUp = committedAt + Duration.ofSeconds(5).toNanos();
-          while (seenAt[version] == 0 && System.nanoTime() < giveUp) {
-            Thread.sleep(0, 100_000);
+          long seenAt = awaitHeld(other, each);
+          if (version > 0) {
+            delays[version - 1] = Math.max(0, seenAt - committedAt) / 1e6;
           }
-          delays[version - 1] =
-              seenAt[version] == 0 ? 5_000 : Math.max(0, seenAt[version] - committedAt) / 1e6;
         }
-        done.set(true);
-        reader.join();
         Arrays.sort(delays);
         row("invalidation", "waymark", Metric.wall("seen_p50_ms", "ms"), at(delays, 0.5));
         row("invalidation", "waymark", Metric.wall("seen_p99_ms", "ms"), at(delays, 0.99));
@@ -256,32 +230,18 @@ final class CacheFigures {
     }
   }
 
-  private static TieredCache<Long, Long> versions(ShardedDatabase database, RedisTier tier) {
-    return TieredCache.<Long, Long>builder(
-            "versions",
-            key ->
-                database.<@Nullable Long, SQLException>readPositioned(
-                    key, Consistency.strong(), connection -> find(connection, key)))
-        .redis(tier)
-        .horizons(database::horizon)
-        .codec(Codec.json(Long.class, 1))
-        .build();
-  }
-
-  private static WaymarkConfig config(ShardServers shard) {
-    ShardMap map =
-        ShardMap.of(
-            1,
-            List.of(
-                new Shard(
-                    shard.name(),
-                    shard.servers().stream()
-                        .map(server -> new Node(server.name(), server.url()))
-                        .toList())),
-            List.of(new OwnedRange(new KeyRange(1, 101), shard.name())),
-            List.of(new Table.Sharded("users", "id")));
-    return WaymarkConfig.of(
-        map, new Credentials(shard.primary().user(), shard.primary().password()));
+  /** When a version was first seen; returns once L1 holds it. */
+  private static long awaitHeld(ForkedJvm other, long version) {
+    long seenAt = 0;
+    while (true) {
+      String[] words = other.readLine(PATIENCE).split(" ");
+      if (Long.parseLong(words[1]) == version) {
+        if (words[0].equals("held")) {
+          return seenAt;
+        }
+        seenAt = Long.parseLong(words[2]);
+      }
+    }
   }
 
   private static int save(Connection connection, long key, long version) throws SQLException {
@@ -290,17 +250,6 @@ final class CacheFigures {
       update.setLong(1, version);
       update.setLong(2, key);
       return update.executeUpdate();
-    }
-  }
-
-  private static long find(Connection connection, long key) throws SQLException {
-    try (PreparedStatement select =
-        connection.prepareStatement("SELECT version FROM users WHERE id = ?")) {
-      select.setLong(1, key);
-      try (ResultSet answer = select.executeQuery()) {
-        answer.next();
-        return answer.getLong(1);
-      }
     }
   }
 

@@ -425,7 +425,7 @@ class RacesIT {
         writer,
         position);
     // Nobody waits for a settlement; what it takes out of doubt tells that it was carried out.
-    String state = "{waymark:users:" + KEY.bucket() + "}2:state";
+    String state = "{waymark:users:" + KEY.bucket() + "}3:state";
     await()
         .until(
             () ->

@@ -2,6 +2,7 @@ package dev.waymark.cache;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -29,6 +30,24 @@ final class RedisCommands {
         answer = in.readLine();
       }
       return answer;
+    } catch (IOException unreachable) {
+      throw new UncheckedIOException(unreachable);
+    }
+  }
+
+  /** Sends a command of plain words; returns the lines of the text that it answers with. */
+  static List<String> lines(String host, int port, String command) {
+    try (Socket socket = new Socket(host, port)) {
+      socket.setSoTimeout(10_000);
+      InputStream in = socket.getInputStream();
+      socket.getOutputStream().write((command + "\r\n").getBytes(StandardCharsets.UTF_8));
+      socket.getOutputStream().flush();
+      StringBuilder length = new StringBuilder();
+      for (int next = in.read(); next != '\n'; next = in.read()) {
+        length.append((char) next);
+      }
+      byte[] text = in.readNBytes(Integer.parseInt(length.substring(1).trim()));
+      return new String(text, StandardCharsets.UTF_8).lines().toList();
     } catch (IOException unreachable) {
       throw new UncheckedIOException(unreachable);
     }
