@@ -1,11 +1,5 @@
 package dev.waymark.sample;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectWriter;
-import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import dev.waymark.cache.TieredCache;
 import dev.waymark.routing.ShardedDatabase;
 import java.nio.charset.StandardCharsets;
@@ -37,14 +31,6 @@ final class LiveFeed implements AutoCloseable {
   static final int HISTORY = 120;
 
   private static final long PERIOD_MILLIS = 1_000;
-
-  static final ObjectWriter JSON =
-      JsonMapper.builder()
-          .addModule(new JavaTimeModule())
-          .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
-          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-          .build()
-          .writer();
 
   private final Supplier<LiveState.Reading> look;
   private final ScheduledExecutorService ticker;
@@ -162,14 +148,7 @@ final class LiveFeed implements AutoCloseable {
 
   private static byte[] event(String name, Object data) {
     // JSON has no line breaks of its own, so one data line is enough.
-    return ("event: " + name + "\ndata: " + json(data) + "\n\n").getBytes(StandardCharsets.UTF_8);
-  }
-
-  static String json(Object data) {
-    try {
-      return JSON.writeValueAsString(data);
-    } catch (JsonProcessingException impossible) {
-      throw new IllegalStateException("The page's data cannot be written as JSON", impossible);
-    }
+    return ("event: " + name + "\ndata: " + Json.text(data) + "\n\n")
+        .getBytes(StandardCharsets.UTF_8);
   }
 }

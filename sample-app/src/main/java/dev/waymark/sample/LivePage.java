@@ -9,8 +9,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.LinkedHashMap;
@@ -57,7 +55,7 @@ final class LivePage implements Routes, AutoCloseable {
     this.demonstration = demonstration;
   }
 
-  private record Demonstration(DemoControls controls, String token) {}
+  private record Demonstration(DemoControls controls, AccessToken guard) {}
 
   /** A page to look at. */
   static LivePage readOnly(
@@ -76,7 +74,8 @@ final class LivePage implements Routes, AutoCloseable {
       Traffic traffic,
       DemoControls controls,
       String token) {
-    return new LivePage(database, cache, traffic, new Demonstration(controls, token));
+    return new LivePage(
+        database, cache, traffic, new Demonstration(controls, new AccessToken(token)));
   }
 
   @Override
@@ -211,14 +210,7 @@ final class LivePage implements Routes, AutoCloseable {
 
   /** A header that no other site's page can send; a cookie would go along by itself. */
   private void act(Context context, Supplier<? extends Map<String, ?>> action) {
-    String expected = "Bearer " + Objects.requireNonNull(demonstration).token();
-    String given = Objects.requireNonNullElse(context.header("Authorization"), "");
-    if (!MessageDigest.isEqual(
-        expected.getBytes(StandardCharsets.UTF_8), given.getBytes(StandardCharsets.UTF_8))) {
-      context.header("WWW-Authenticate", "Bearer");
-      problem(context, 401, "The demo's token is missing or wrong; the demo prints it.");
-      return;
-    }
+    Objects.requireNonNull(demonstration).guard().require(context);
     try {
       json(context, 200, action.get());
     } catch (DemoControls.Impossible impossible) {
@@ -231,7 +223,7 @@ final class LivePage implements Routes, AutoCloseable {
         .status(status)
         .contentType("application/json")
         .header("Cache-Control", "no-store")
-        .result(LiveFeed.json(data));
+        .result(Json.text(data));
   }
 
   private static void problem(Context context, int status, String detail) {

