@@ -61,7 +61,7 @@ final class FiguresServer {
               config.routes.get("/orders/{user}/{order}", context -> order(context, replica));
             });
     plain.start("127.0.0.1", 0);
-    System.out.println(port + " " + plain.port());
+    System.out.println("ports " + port + " " + plain.port());
     // Until its standard input ends, as the measuring process does.
     while (System.in.read() >= 0) {}
     plain.stop();

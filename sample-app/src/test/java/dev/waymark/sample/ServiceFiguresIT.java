@@ -70,9 +70,13 @@ class ServiceFiguresIT {
               replica.url(),
               primary.user(),
               primary.password())) {
-        String[] ports = server.readLine(Duration.ofSeconds(120)).split(" ");
-        int service = Integer.parseInt(ports[0]);
-        int plain = Integer.parseInt(ports[1]);
+        String line;
+        do {
+          // The log writes there too.
+          line = server.readLine(Duration.ofSeconds(120));
+        } while (!line.startsWith("ports "));
+        int service = Integer.parseInt(line.split(" ")[1]);
+        int plain = Integer.parseInt(line.split(" ")[2]);
         Client client = new Client(service);
         Reply user =
             client.post("/api/users", "{\"name\": \"Ada\", \"email\": \"ada@example.org\"}");
