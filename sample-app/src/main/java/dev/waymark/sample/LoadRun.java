@@ -113,7 +113,7 @@ final class LoadRun implements AutoCloseable {
     do {
       HttpResponse<String> newest =
           http.send(
-              request("/api/users?limit=" + Math.min(LARGEST_PAGE, plan.users()) + page)
+              request("/api/v2/users?limit=" + Math.min(LARGEST_PAGE, plan.users()) + page)
                   .GET()
                   .build(),
               BodyHandlers.ofString());
@@ -133,7 +133,7 @@ final class LoadRun implements AutoCloseable {
       String email = "load." + run + "." + i + "@example.org";
       HttpResponse<String> created =
           http.send(
-              request("/api/users")
+              request("/api/v2/users")
                   .header("Content-Type", "application/json")
                   .POST(BodyPublishers.ofString(draft("Load " + i, email)))
                   .build(),
@@ -227,7 +227,7 @@ final class LoadRun implements AutoCloseable {
 
     private void read(Target user, long due) {
       HttpResponse<String> response =
-          send(request("/api/users/" + user.id()).GET(), 200, readMicros, due);
+          send(request("/api/v2/users/" + user.id()).GET(), 200, readMicros, due);
       if (response != null) {
         header(response, "Waymark-Tier", readsByTier);
         header(response, "Waymark-Node", readsByNode);
@@ -236,7 +236,7 @@ final class LoadRun implements AutoCloseable {
 
     private void readOrders(Target user, long due) {
       HttpResponse<String> response =
-          send(request("/api/users/" + user.id() + "/orders").GET(), 200, readMicros, due);
+          send(request("/api/v2/users/" + user.id() + "/orders").GET(), 200, readMicros, due);
       if (response != null) {
         header(response, "Waymark-Node", readsByNode);
       }
@@ -244,7 +244,7 @@ final class LoadRun implements AutoCloseable {
 
     private void write(Target user, long due) {
       HttpRequest.Builder request =
-          request("/api/users/" + user.id())
+          request("/api/v2/users/" + user.id())
               .header("Content-Type", "application/json")
               .header("If-Match", "*")
               .PUT(

@@ -133,11 +133,12 @@ class DeployIT {
           shard-1: {nodes: [%s]}
         ranges:
           - {from: 1, to: max, shard: shard-1}
-        credentials: {user: app, password: "${APP_DB_PASSWORD}"}
+        credentials: {user: %s, password: "${APP_DB_PASSWORD}"}
         session: {secret: "${WAYMARK_SESSION_SECRET}"}
         redis: {url: "%s", namespace: sample}
         changes: {enabled: true}
         """
-        .formatted(String.join(", ", nodes), cluster.redis().url());
+        .formatted(
+            String.join(", ", nodes), cluster.servers().get(0).user(), cluster.redis().url());
   }
 }

@@ -21,8 +21,8 @@ import java.util.Map;
  * server with a route that answers a constant, and a hand-written one that reads from a replica
  * through HikariCP.
  *
- * <p>Arguments: the configuration, the replica's URL, the database's password. Prints the two
- * ports.
+ * <p>Arguments: the configuration, the replica's URL, the database's user and password. Prints the
+ * two ports.
  */
 final class FiguresServer {
   private static final byte[] CONSTANT =
@@ -48,8 +48,8 @@ final class FiguresServer {
 
     HikariConfig pool = new HikariConfig();
     pool.setJdbcUrl(arguments[1]);
-    pool.setUsername("app");
-    pool.setPassword(arguments[2]);
+    pool.setUsername(arguments[2]);
+    pool.setPassword(arguments[3]);
     pool.setMaximumPoolSize(10);
     pool.setReadOnly(true);
     HikariDataSource replica = new HikariDataSource(pool);
@@ -61,7 +61,7 @@ final class FiguresServer {
               config.routes.get("/orders/{user}/{order}", context -> order(context, replica));
             });
     plain.start("127.0.0.1", 0);
-    System.out.println(port + " " + plain.port());
+    System.out.println("ports " + port + " " + plain.port());
     // Until its standard input ends, as the measuring process does.
     while (System.in.read() >= 0) {}
     plain.stop();

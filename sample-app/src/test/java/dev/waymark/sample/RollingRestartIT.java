@@ -51,11 +51,14 @@ class RollingRestartIT {
                 shard-1: {nodes: [%s]}
               ranges:
                 - {from: 1, to: max, shard: shard-1}
-              credentials: {user: app, password: "${APP_DB_PASSWORD}"}
+              credentials: {user: %s, password: "${APP_DB_PASSWORD}"}
               session: {secret: "${WAYMARK_SESSION_SECRET}"}
               redis: {url: "%s", namespace: sample}
               """
-                .formatted(String.join(", ", nodes), cluster.redis().url()));
+                .formatted(
+                    String.join(", ", nodes),
+                    cluster.servers().get(0).user(),
+                    cluster.redis().url()));
     for (int i = 0; i < PROCESSES; i++) {
       try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
         ports.add(free.getLocalPort());

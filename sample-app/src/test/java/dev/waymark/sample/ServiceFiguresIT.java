@@ -54,17 +54,29 @@ class ServiceFiguresIT {
                   shard-1: {nodes: [{url: "%s"}, {url: "%s"}]}
                 ranges:
                   - {from: 1, to: max, shard: shard-1}
-                credentials: {user: app, password: "%s"}
+                credentials: {user: %s, password: "%s"}
                 redis: {url: "%s"}
                 """
                   .formatted(
-                      primary.url(), replica.url(), primary.password(), cluster.redis().url()));
+                      primary.url(),
+                      replica.url(),
+                      primary.user(),
+                      primary.password(),
+                      cluster.redis().url()));
       try (ForkedJvm server =
           ForkedJvm.start(
-              FiguresServer.class, config.toString(), replica.url(), primary.password())) {
-        String[] ports = server.readLine(Duration.ofSeconds(120)).split(" ");
-        int service = Integer.parseInt(ports[0]);
-        int plain = Integer.parseInt(ports[1]);
+              FiguresServer.class,
+              config.toString(),
+              replica.url(),
+              primary.user(),
+              primary.password())) {
+        String line;
+        do {
+          // The log writes there too.
+          line = server.readLine(Duration.ofSeconds(120));
+        } while (!line.startsWith("ports "));
+        int service = Integer.parseInt(line.split(" ")[1]);
+        int plain = Integer.parseInt(line.split(" ")[2]);
         Client client = new Client(service);
         Reply user =
             client.post("/api/users", "{\"name\": \"Ada\", \"email\": \"ada@example.org\"}");
