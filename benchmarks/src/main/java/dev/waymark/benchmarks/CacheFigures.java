@@ -17,7 +17,6 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -175,7 +174,8 @@ final class CacheFigures {
    */
   private void invalidation() throws InterruptedException {
     int writes = quick ? 200 : 10_000;
-    try (TestCluster cluster = bench.cores().start(TestCluster.builder().shards(1).replicas(0).redis())) {
+    try (TestCluster cluster =
+        bench.cores().start(TestCluster.builder().shards(1).replicas(0).redis())) {
       PostgresServer primary = cluster.shard(0).primary();
       primary.execute(
           "CREATE TABLE users (id bigint PRIMARY KEY, version bigint NOT NULL); INSERT INTO"

@@ -14,8 +14,8 @@ import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Benchmark;
 
 /**
- * Runs {@link CacheReadBenchmark}, {@link CachePeersBenchmark} and {@link L2HitWorker} on a Redis of
- * its own; the contenders take turns.
+ * Runs {@link CacheReadBenchmark}, {@link CachePeersBenchmark} and {@link L2HitWorker} on a Redis
+ * of its own; the contenders take turns.
  */
 final class CacheRun {
   private static final String L1 = "l1";

@@ -8,7 +8,6 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 
 /** Says a few words to a Redis directly, past everything that is tested. */
@@ -63,28 +62,6 @@ final class RedisCommands {
       socket.getOutputStream().write((command + "\r\n").getBytes(StandardCharsets.UTF_8));
       socket.getOutputStream().flush();
       return in.readLine().equals("$-1") ? "" : in.readLine();
-    } catch (IOException unreachable) {
-      throw new UncheckedIOException(unreachable);
-    }
-  }
-
-  /** Sends a command of plain words; returns the lines of the text that it answers with. */
-  static List<String> lines(String host, int port, String command) {
-    try (Socket socket = new Socket(host, port)) {
-      socket.setSoTimeout(10_000);
-      BufferedReader in =
-          new BufferedReader(
-              new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
-      socket.getOutputStream().write((command + "\r\n").getBytes(StandardCharsets.UTF_8));
-      socket.getOutputStream().flush();
-      int left = Integer.parseInt(in.readLine().substring(1));
-      List<String> lines = new ArrayList<>();
-      while (left > 0) {
-        String line = in.readLine();
-        left -= line.length() + 2;
-        lines.add(line);
-      }
-      return lines;
     } catch (IOException unreachable) {
       throw new UncheckedIOException(unreachable);
     }
