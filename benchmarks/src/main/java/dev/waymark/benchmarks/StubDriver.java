@@ -249,7 +249,7 @@ final class StubDriver implements Driver {
     private static ResultSet catalogue(String sql) {
       List<List<Object>> rows = new ArrayList<>();
       if (sql.contains("current_schemas")) {
-        rows.add(List.of(new String[] {"pg_catalog", "public"}));
+        rows.add(List.of((Object) new String[] {"pg_catalog", "public"}));
       } else if (sql.contains("FROM pg_class") && sql.contains(">=")) {
         rows.add(
             Arrays.asList("public", "users", "r", "p", new String[] {"id", "name"}, null, null));

@@ -28,8 +28,7 @@ class DestinationTest {
           SmallCatalogue.TABLES.values());
 
   private final Plans plans =
-      new Plans(
-          SmallCatalogue.TABLES, () -> List.of(SmallCatalogue.catalogue()), System::nanoTime);
+      new Plans(SmallCatalogue.TABLES, () -> List.of(SmallCatalogue.catalogue()), System::nanoTime);
 
   private Destination to(String sql, @Nullable Object... values) throws SQLException {
     Parameters parameters = new Parameters();
@@ -65,8 +64,7 @@ class DestinationTest {
         .isEqualTo(Destination.SEVERAL);
     assertThatThrownBy(() -> to("DELETE FROM users WHERE id IN (7, 107)"))
         .hasMessageStartingWith("WM-008");
-    assertThatThrownBy(
-            () -> to("SELECT row_number() OVER () FROM users WHERE id IN (7, 107)"))
+    assertThatThrownBy(() -> to("SELECT row_number() OVER () FROM users WHERE id IN (7, 107)"))
         .hasMessageStartingWith("WM-009");
   }
 
@@ -81,8 +79,7 @@ class DestinationTest {
   void nullIsNoKey() throws SQLException {
     assertThat(to("SELECT name FROM users WHERE id = ?", new Object[] {null}))
         .isEqualTo(Destination.ANY);
-    assertThatThrownBy(
-            () -> to("INSERT INTO users (id, name) VALUES (?, 'x'), (?, 'y')", 7L, null))
+    assertThatThrownBy(() -> to("INSERT INTO users (id, name) VALUES (?, 'x'), (?, 'y')", 7L, null))
         .hasMessageStartingWith("WM-006");
   }
 
