@@ -129,6 +129,7 @@ final class WebServer implements AutoCloseable {
     routes.before(parts.observation()::begin);
     routes.before(WebServer::secure);
     routes.before(parts.health()::sendAway);
+    routes.before(WebServer::refuseMalformedQuery);
 
     RequestSessions sessions = new RequestSessions(parts.database());
     routes.before("/api/*", parts.rateLimit()::check);
@@ -149,6 +150,15 @@ final class WebServer implements AutoCloseable {
     parts.health().addTo(routes);
     parts.others().forEach(other -> other.addTo(routes));
     parts.replies().answerFailuresOf(routes);
+  }
+
+  /** Before anybody reads a parameter: decoding one fails, and would look like a fault of ours. */
+  private static void refuseMalformedQuery(Context context) {
+    try {
+      context.queryParamMap();
+    } catch (IllegalArgumentException malformed) {
+      throw Refusal.of(Problem.REFUSED, "The query of the URL is not encoded as URLs are.");
+    }
   }
 
   private static void vary(Context context) {
