@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.Server;
@@ -23,6 +24,8 @@ final class WebServer implements AutoCloseable {
   private static final Duration LONGEST_SILENCE = Duration.ofSeconds(15);
 
   private static final Duration LONGEST_WAIT_FOR_REQUESTS = Duration.ofSeconds(10);
+
+  private static final Pattern LONE_PERCENT_SIGN = Pattern.compile("%(?![0-9A-Fa-f]{2})");
 
   private final Parts parts;
   private final Javalin javalin;
@@ -129,7 +132,7 @@ final class WebServer implements AutoCloseable {
     routes.before(parts.observation()::begin);
     routes.before(WebServer::secure);
     routes.before(parts.health()::sendAway);
-    routes.before(WebServer::refuseMalformedQuery);
+    routes.before(WebServer::refuseMalformedUrl);
 
     RequestSessions sessions = new RequestSessions(parts.database());
     routes.before("/api/*", parts.rateLimit()::check);
@@ -152,12 +155,12 @@ final class WebServer implements AutoCloseable {
     parts.replies().answerFailuresOf(routes);
   }
 
-  /** Before anybody reads a parameter: decoding one fails, and would look like a fault of ours. */
-  private static void refuseMalformedQuery(Context context) {
-    try {
-      context.queryParamMap();
-    } catch (IllegalArgumentException malformed) {
-      throw Refusal.of(Problem.REFUSED, "The query of the URL is not encoded as URLs are.");
+  /** Before anybody decodes the URL: that would fail, and look like a fault of ours. */
+  private static void refuseMalformedUrl(Context context) {
+    String query = context.queryString();
+    String url = context.req().getRequestURI() + (query == null ? "" : "?" + query);
+    if (LONE_PERCENT_SIGN.matcher(url).find()) {
+      throw Refusal.of(Problem.REFUSED, "A percent sign in the URL stands for no byte.");
     }
   }
 
