@@ -375,7 +375,7 @@ final class ConfigReader {
     Optional<Path> trustStore =
         map.read("trustStore", ConfigReader::path).flatMap(Function.identity());
     if (trustStore.isPresent()
-        && map.read("url", ConfigValue::text).orElse("").startsWith("redis://")) {
+        && map.read("url", ConfigValue::text).orElse("").matches("redis(\\+cluster)?://.*")) {
       problems.add(
           map.placeOf("trustStore"),
           "redis.trustStore is for TLS, which redis.url does not ask for; write rediss:// in the"

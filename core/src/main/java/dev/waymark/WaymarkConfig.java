@@ -2,6 +2,7 @@ package dev.waymark;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
@@ -331,7 +332,9 @@ public record WaymarkConfig(
   /**
    * The Redis of the shared cache tier.
    *
-   * @param url {@code redis://host:port}, or {@code rediss://} for TLS; without user and password
+   * @param url {@code redis://host:port}, or {@code rediss://} for TLS; without user and password.
+   *     Of a Redis Cluster {@code redis+cluster://host:port,host:port}, or {@code
+   *     rediss+cluster://}, with some of its servers: the others are asked of them
    * @param credentials empty for a Redis that asks for none; an empty user means Redis' default
    *     user
    * @param trustStore a PKCS12 or JKS file with the certificates to trust over TLS; empty for the
@@ -348,11 +351,11 @@ public record WaymarkConfig(
       String namespace) {
     /** Checks each value. */
     public Redis {
-      if (!url.matches("rediss?://[^/@?]+(:\\d+)?/?")) {
+      if (!url.matches("rediss?(://|\\+cluster://([^/@?,]+,)*)[^/@?,]+/?")) {
         // The URL is not repeated here: a wrong one may well hold the password.
         throw new IllegalArgumentException(
-            "redis.url must look like redis://host:6379 (or rediss:// for TLS), without user and"
-                + " password");
+            "redis.url must look like redis://host:6379 (rediss:// for TLS; redis+cluster://host:6379,"
+                + "host:6379 for a cluster), without user and password");
       }
       Objects.requireNonNull(credentials, "credentials");
       Objects.requireNonNull(trustStore, "trustStore");
@@ -363,6 +366,18 @@ public record WaymarkConfig(
                 + namespace
                 + "'");
       }
+    }
+
+    /** Whether it is a Redis Cluster. */
+    public boolean isCluster() {
+      return url.contains("+cluster://");
+    }
+
+    /** The servers that the URL names, each as {@code host:port} or {@code host}. */
+    public List<String> hosts() {
+      String named = url.substring(url.indexOf("://") + 3);
+      return List.of(
+          (named.endsWith("/") ? named.substring(0, named.length() - 1) : named).split(",", -1));
     }
 
     /** A Redis that asks for no password, with 250 ms for a command. */

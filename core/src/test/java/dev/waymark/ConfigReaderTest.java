@@ -466,8 +466,8 @@ class ConfigReaderTest {
             "18:19: The secret of session tokens must have at least 16 characters, not (the value of"
                 + " ${A})",
             "19:16: errors.keys must be none, fingerprint or full, not (the value of ${A})",
-            "20:14: redis.url must look like redis://host:6379 (or rediss:// for TLS), without user"
-                + " and password",
+            "20:14: redis.url must look like redis://host:6379 (rediss:// for TLS;"
+                + " redis+cluster://host:6379,host:6379 for a cluster), without user and password",
             "20:33: redis.namespace must be 1 to 64 letters, digits, dots, dashes or underscores, not"
                 + " (the value of ${A})",
             "20:51: redis.timeout must be a duration such as 50ms, 1s, 2m, 1h or 1d, not (the value"

@@ -137,8 +137,8 @@ class WaymarkConfigTest {
         List.of("redis://:hunter2@cache", "http://cache", "redis://", "redis:cache")) {
       assertRefused(
           () -> redis(url, "waymark"),
-          "redis.url must look like redis://host:6379 (or rediss:// for TLS), without user and"
-              + " password");
+          "redis.url must look like redis://host:6379 (rediss:// for TLS;"
+              + " redis+cluster://host:6379,host:6379 for a cluster), without user and password");
     }
   }
 

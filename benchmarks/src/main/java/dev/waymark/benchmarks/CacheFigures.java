@@ -2,92 +2,61 @@ package dev.waymark.benchmarks;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
-import dev.waymark.Consistency;
-import dev.waymark.Credentials;
-import dev.waymark.KeyRange;
-import dev.waymark.Node;
-import dev.waymark.OwnedRange;
 import dev.waymark.PositionedRead;
 import dev.waymark.Role;
 import dev.waymark.Route;
-import dev.waymark.Shard;
-import dev.waymark.ShardMap;
-import dev.waymark.Table;
-import dev.waymark.WaymarkConfig;
-import dev.waymark.cache.Codec;
 import dev.waymark.cache.RedisTier;
 import dev.waymark.cache.TieredCache;
 import dev.waymark.routing.ShardedDatabase;
 import dev.waymark.testkit.ForkedJvm;
-import dev.waymark.testkit.ShardServers;
+import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.TestCluster;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /** Figures of the cache that are no CPU time: a stampede, hit ratios, how fast changes are seen. */
 final class CacheFigures {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  private final Path folder;
+  private final Bench bench;
   private final boolean quick;
-  private final List<String> rows = new ArrayList<>();
 
-  private CacheFigures(Path folder, boolean quick) {
-    this.folder = folder;
-    this.quick = quick;
+  private CacheFigures(Bench bench) {
+    this.bench = bench;
+    this.quick = bench.effort() == Effort.QUICK;
   }
 
-  static void run(Path folder, boolean quick, List<String> wanted) throws IOException {
-    CacheFigures figures = new CacheFigures(folder, quick);
+  static void run(Bench bench) throws IOException {
+    CacheFigures figures = new CacheFigures(bench);
     try {
-      if (wanted.contains("stampede")) {
+      if (bench.wants("stampede")) {
         for (StampedeWorker.Contender contender : StampedeWorker.Contender.values()) {
           figures.stampede(contender);
         }
       }
-      if (wanted.contains("hit-ratio")) {
+      if (bench.wants("hit-ratio")) {
         figures.hitRatio();
       }
-      if (wanted.contains("invalidation")) {
+      if (bench.wants("invalidation")) {
         figures.invalidation();
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
-    }
-    if (!figures.rows.isEmpty()) {
-      Path file = folder.resolve("cache-figures.json");
-      Files.writeString(file, "[\n" + String.join(",\n", figures.rows) + "\n]\n");
-      System.out.println("Figures: " + file);
+    } finally {
+      bench.cores().release();
     }
   }
 
-  private void row(String group, String contender, String metric, String unit, double value) {
-    rows.add(
-        String.format(
-            Locale.ROOT,
-            "  {\"group\": \"%s\", \"contender\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\","
-                + " \"median\": %.4f}",
-            group,
-            contender,
-            metric,
-            unit,
-            value));
-    System.out.printf(
-        Locale.ROOT, "%-13s %-18s %-34s %10.3f %s%n", group, contender, metric, value, unit);
+  private void row(String group, String contender, Metric metric, double... samples) {
+    bench.summary().add(group, contender, metric, samples);
   }
 
   // ---- stampede -------------------------------------------------------------------------------
@@ -98,7 +67,7 @@ final class CacheFigures {
     double[] alone = new double[rounds];
     double[] together = new double[rounds];
     double[] loads = new double[rounds];
-    try (TestCluster cluster = TestCluster.builder().redis().start();
+    try (TestCluster cluster = bench.cores().start(TestCluster.builder().redis());
         ForkedJvm one =
             ForkedJvm.start(StampedeWorker.class, contender.name(), cluster.redis().url());
         ForkedJvm two =
@@ -123,12 +92,17 @@ final class CacheFigures {
         }
       }
     }
-    String name = contender.name().toLowerCase(Locale.ROOT);
-    row("stampede", name, "loads, median", "loads", median(loads));
-    row("stampede", name, "loads, most", "loads", Arrays.stream(loads).max().orElse(0));
-    row("stampede", name, "one load", "ms", median(alone));
-    row("stampede", name, "until the last of 128 threads", "ms", median(together));
-    row("stampede", name, "ratio", "", median(together) / median(alone));
+    // The baseline is a cache of one's own in each JVM.
+    String name =
+        contender == StampedeWorker.Contender.CAFFEINE
+            ? Summary.RAW
+            : contender.name().toLowerCase(Locale.ROOT);
+    double[] shares = new double[rounds];
+    Arrays.setAll(shares, round -> together[round] / alone[round]);
+    row("stampede", name, Metric.LOADS, loads);
+    row("stampede", name, Metric.wall("one_load_ms", "ms"), alone);
+    row("stampede", name, Metric.wall("last_of_128_ms", "ms"), together);
+    row("stampede", name, Metric.counted("last_over_one", "x"), shares);
   }
 
   private static void expect(ForkedJvm jvm, String line) {
@@ -169,9 +143,9 @@ final class CacheFigures {
           }
           ours.get(key);
         }
-        String what = "hits of " + size + ", skew " + skew;
-        row("hit-ratio", "caffeine", what, "share", caffeineHits / (double) reads);
-        row("hit-ratio", "waymark", what, "share", ours.statistics().l1Hits() / (double) reads);
+        Metric hits = Metric.counted("hits_" + size + "_skew_" + Math.round(skew * 100), "share");
+        row("hit-ratio", Summary.RAW, hits, caffeineHits / (double) reads);
+        row("hit-ratio", "waymark", hits, ours.statistics().l1Hits() / (double) reads);
       }
     }
   }
@@ -196,72 +170,59 @@ final class CacheFigures {
   // ---- invalidation ---------------------------------------------------------------------------
 
   /**
-   * How long after a commit has returned the other cache's reader gets the new value. Both live in
-   * this JVM, each with a Redis client of its own, and share nothing but the servers.
+   * How long after a commit has returned another process' reader gets the new value, which L1 had
+   * answered with the old one before.
    */
   private void invalidation() throws InterruptedException {
-    int writes = quick ? 200 : 20_000;
-    try (TestCluster cluster = TestCluster.builder().shards(1).replicas(1).redis().start()) {
-      cluster
-          .shard(0)
-          .primary()
-          .execute(
-              "CREATE TABLE users (id bigint PRIMARY KEY, version bigint NOT NULL); INSERT INTO"
-                  + " users SELECT id, 0 FROM generate_series(1, 100) AS id");
-      try (ShardedDatabase database = ShardedDatabase.open(config(cluster.shard(0)));
-          RedisTier one = StubRows.connect(cluster.redis().url());
-          RedisTier two = StubRows.connect(cluster.redis().url())) {
-        TieredCache<Long, Long> writing = versions(database, one);
-        TieredCache<Long, Long> reading = versions(database, two);
-        long[] seenAt = new long[writes + 1];
-        AtomicLong awaited = new AtomicLong();
-        AtomicBoolean done = new AtomicBoolean();
-        Thread reader =
-            new Thread(
-                () -> {
-                  while (!done.get()) {
-                    long version = awaited.get();
-                    Long seen = reading.get(7L);
-                    if (seen != null
-                        && version > 0
-                        && seen >= version
-                        && seenAt[(int) version] == 0) {
-                      seenAt[(int) version] = System.nanoTime();
-                    }
-                  }
-                });
-        reader.start();
+    int writes = quick ? 200 : 10_000;
+    try (TestCluster cluster = bench.cores().start(TestCluster.builder().shards(1).replicas(0).redis())) {
+      PostgresServer primary = cluster.shard(0).primary();
+      primary.execute(
+          "CREATE TABLE users (id bigint PRIMARY KEY, version bigint NOT NULL); INSERT INTO"
+              + " users SELECT id, 0 FROM generate_series(1, 100) AS id");
+      String shard = cluster.shard(0).name();
+      try (ForkedJvm other =
+              ForkedJvm.start(
+                  InvalidationWorker.class,
+                  cluster.redis().url(),
+                  shard,
+                  primary.url(),
+                  primary.user(),
+                  primary.password());
+          ShardedDatabase database =
+              ShardedDatabase.open(
+                  InvalidationWorker.config(
+                      shard, primary.url(), primary.user(), primary.password()));
+          RedisTier tier = StubRows.connect(cluster.redis().url())) {
+        TieredCache<Long, Long> versions = InvalidationWorker.versions(database, tier);
+        expect(other, "ready");
+        awaitHeld(other, 0);
+        // Both JVMs run warm first.
         double[] delays = new double[writes];
-        for (int version = 1; version <= writes; version++) {
-          long each = version;
+        for (int version = 1 - Math.min(2_000, writes); version <= writes; version++) {
+          long each = version + 2_000L;
           database.<Integer, SQLException>transaction(
-              7,
+              InvalidationWorker.KEY,
               transaction -> {
-                int saved = save(transaction.connection(), 7, each);
-                writing.invalidate(transaction, 7L);
+                int saved = save(transaction.connection(), InvalidationWorker.KEY, each);
+                versions.invalidate(transaction, InvalidationWorker.KEY);
                 return saved;
               });
           long committedAt = System.nanoTime();
-          awaited.set(version);
-          long giveUp = committedAt + Duration.ofSeconds(5).toNanos();
-          while (seenAt[version] == 0 && System.nanoTime() < giveUp) {
-            Thread.sleep(0, 100_000);
+          long seenAt = awaitHeld(other, each);
+          if (version > 0) {
+            delays[version - 1] = Math.max(0, seenAt - committedAt) / 1e6;
           }
-          delays[version - 1] =
-              seenAt[version] == 0 ? 5_000 : Math.max(0, seenAt[version] - committedAt) / 1e6;
         }
-        done.set(true);
-        reader.join();
         Arrays.sort(delays);
-        row("invalidation", "waymark", "seen elsewhere, median", "ms", at(delays, 0.5));
-        row("invalidation", "waymark", "seen elsewhere, 99 %", "ms", at(delays, 0.99));
-        row("invalidation", "waymark", "seen elsewhere, 99.9 %", "ms", at(delays, 0.999));
-        row("invalidation", "waymark", "seen elsewhere, longest", "ms", at(delays, 1));
+        row("invalidation", "waymark", Metric.wall("seen_p50_ms", "ms"), at(delays, 0.5));
+        row("invalidation", "waymark", Metric.wall("seen_p99_ms", "ms"), at(delays, 0.99));
+        row("invalidation", "waymark", Metric.wall("seen_p999_ms", "ms"), at(delays, 0.999));
+        row("invalidation", "waymark", Metric.wall("seen_longest_ms", "ms"), at(delays, 1));
         row(
             "invalidation",
             "waymark",
-            "within 10 ms",
-            "share",
+            Metric.counted("seen_within_10_ms", "share"),
             Arrays.stream(delays).filter(delay -> delay <= 10).count() / (double) writes);
       } catch (SQLException failed) {
         throw new IllegalStateException(failed);
@@ -269,32 +230,18 @@ final class CacheFigures {
     }
   }
 
-  private static TieredCache<Long, Long> versions(ShardedDatabase database, RedisTier tier) {
-    return TieredCache.<Long, Long>builder(
-            "versions",
-            key ->
-                database.<@Nullable Long, SQLException>readPositioned(
-                    key, Consistency.strong(), connection -> find(connection, key)))
-        .redis(tier)
-        .horizons(database::horizon)
-        .codec(Codec.json(Long.class, 1))
-        .build();
-  }
-
-  private static WaymarkConfig config(ShardServers shard) {
-    ShardMap map =
-        ShardMap.of(
-            1,
-            List.of(
-                new Shard(
-                    shard.name(),
-                    shard.servers().stream()
-                        .map(server -> new Node(server.name(), server.url()))
-                        .toList())),
-            List.of(new OwnedRange(new KeyRange(1, 101), shard.name())),
-            List.of(new Table.Sharded("users", "id")));
-    return WaymarkConfig.of(
-        map, new Credentials(shard.primary().user(), shard.primary().password()));
+  /** When a version was first seen; returns once L1 holds it. */
+  private static long awaitHeld(ForkedJvm other, long version) {
+    long seenAt = 0;
+    while (true) {
+      String[] words = other.readLine(PATIENCE).split(" ");
+      if (Long.parseLong(words[1]) == version) {
+        if (words[0].equals("held")) {
+          return seenAt;
+        }
+        seenAt = Long.parseLong(words[2]);
+      }
+    }
   }
 
   private static int save(Connection connection, long key, long version) throws SQLException {
@@ -306,24 +253,7 @@ final class CacheFigures {
     }
   }
 
-  private static long find(Connection connection, long key) throws SQLException {
-    try (PreparedStatement select =
-        connection.prepareStatement("SELECT version FROM users WHERE id = ?")) {
-      select.setLong(1, key);
-      try (ResultSet answer = select.executeQuery()) {
-        answer.next();
-        return answer.getLong(1);
-      }
-    }
-  }
-
   private static double at(double[] sorted, double share) {
     return sorted[Math.min(sorted.length - 1, (int) (sorted.length * share))];
-  }
-
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
   }
 }

@@ -33,11 +33,9 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.redisson.Redisson;
-import org.redisson.api.RBucket;
 import org.redisson.api.RLocalCachedMap;
 import org.redisson.api.RedissonClient;
 import org.redisson.api.options.LocalCachedMapOptions;
-import org.redisson.client.codec.ByteArrayCodec;
 import org.redisson.codec.TypedJsonJacksonCodec;
 import org.redisson.config.Config;
 import redis.clients.jedis.DefaultJedisClientConfig;
@@ -45,8 +43,8 @@ import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.JedisPooled;
 
 /**
- * What a hit costs, in L1 and in L2. All contenders hold the same {@value #KEYS} small values; all
- * but the bare Caffeine and the bare GET keep them in one Redis as well.
+ * What a hit in L1 costs. All contenders hold the same {@value #KEYS} small values; all but the
+ * bare Caffeine keep them in one Redis as well.
  */
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @State(Scope.Benchmark)
@@ -55,19 +53,15 @@ public class CacheReadBenchmark {
   private static final int KEYS = 8_192;
 
   private final Long[] keys = new Long[KEYS];
-  private final String[] texts = new String[KEYS];
 
   private Cache<Long, CachedUser> caffeine;
   private RedisTier tier;
   private TieredCache<Long, CachedUser> twoTiers;
-  private TieredCache<Long, CachedUser> redisOnly;
   private RedissonClient redisson;
   private RLocalCachedMap<Long, CachedUser> localCached;
-  private RBucket<byte[]>[] buckets;
   private JedisPooled jedis;
   private SimpleCacheManager jetCaches;
   private com.alicp.jetcache.Cache<Long, CachedUser> jetBoth;
-  private com.alicp.jetcache.Cache<Long, CachedUser> jetRemote;
 
   /** The key of each operation, and what the thread has used of the processor. */
   @State(Scope.Thread)
@@ -107,7 +101,6 @@ public class CacheReadBenchmark {
 
   /** Fills the caches. */
   @Setup(Level.Trial)
-  @SuppressWarnings("unchecked")
   public void open() {
     String url = System.getProperty("bench.redis");
     caffeine =
@@ -123,7 +116,6 @@ public class CacheReadBenchmark {
             .maximumSize(2 * KEYS)
             .l1TimeToLive(Duration.ofMinutes(5))
             .build();
-    redisOnly = rows.cache("redis-only", tier).withoutL1().build();
     Config config = new Config();
     config
         .useSingleServer()
@@ -141,22 +133,16 @@ public class CacheReadBenchmark {
                 .codec(new TypedJsonJacksonCodec(Long.class, CachedUser.class))
                 .cacheSize(2 * KEYS)
                 .timeToLive(Duration.ofMinutes(5)));
-    buckets = new RBucket[KEYS];
     openJetCache(url);
     for (int i = 0; i < KEYS; i++) {
       Long key = (long) i;
       keys[i] = key;
-      texts[i] = "bare:" + i;
       CachedUser user = StubRows.user(key);
       caffeine.put(key, user);
       localCached.fastPut(key, user);
       jetBoth.put(key, user);
-      jetRemote.put(key, user);
-      buckets[i] = redisson.getBucket(texts[i], ByteArrayCodec.INSTANCE);
-      buckets[i].set(new byte[60]);
     }
     warm(rows, twoTiers);
-    warm(rows, redisOnly);
   }
 
   /** Until a whole round needs no load: values are sent to Redis and not waited for. */
@@ -202,12 +188,6 @@ public class CacheReadBenchmark {
             QuickConfig.newBuilder("both")
                 .cacheType(CacheType.BOTH)
                 .syncLocal(true)
-                .expire(Duration.ofMinutes(5))
-                .build());
-    jetRemote =
-        jetCaches.getOrCreateCache(
-            QuickConfig.newBuilder("remote")
-                .cacheType(CacheType.REMOTE)
                 .expire(Duration.ofMinutes(5))
                 .build());
   }
@@ -256,35 +236,5 @@ public class CacheReadBenchmark {
   @BenchmarkMode(Mode.AverageTime)
   public CachedUser l1JetCache(Calls calls) {
     return jetBoth.get(keys[calls.next()]);
-  }
-
-  // ---- L2: the time of one call ---------------------------------------------------------------
-
-  /** The baseline: GET of as many bytes through Redisson, as Waymark uses it. */
-  @Benchmark
-  @BenchmarkMode(Mode.SampleTime)
-  public byte[] l2Get(Calls calls) {
-    return buckets[calls.next()].get();
-  }
-
-  /** The null control. */
-  @Benchmark
-  @BenchmarkMode(Mode.SampleTime)
-  public byte[] l2Get2(Calls calls) {
-    return buckets[calls.next()].get();
-  }
-
-  /** Waymark without L1. */
-  @Benchmark
-  @BenchmarkMode(Mode.SampleTime)
-  public @Nullable CachedUser l2Waymark(Calls calls) {
-    return redisOnly.get(keys[calls.next()]);
-  }
-
-  /** JetCache without its local level. */
-  @Benchmark
-  @BenchmarkMode(Mode.SampleTime)
-  public CachedUser l2JetCache(Calls calls) {
-    return jetRemote.get(keys[calls.next()]);
   }
 }

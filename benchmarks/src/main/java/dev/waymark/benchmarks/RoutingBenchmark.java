@@ -1,55 +1,55 @@
 package dev.waymark.benchmarks;
 
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
-import dev.waymark.Credentials;
-import dev.waymark.KeyRange;
-import dev.waymark.Node;
-import dev.waymark.OwnedRange;
-import dev.waymark.Shard;
-import dev.waymark.ShardMap;
-import dev.waymark.Table;
-import dev.waymark.WaymarkConfig;
-import dev.waymark.routing.RoutingMetrics;
-import dev.waymark.routing.Session;
-import dev.waymark.routing.ShardedDatabase;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
-import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.CompilerControl;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
 /**
- * What the way to a connection costs: through Waymark (shard map, freshness, replica choice,
- * deadline, retry), and through an {@code if} and two HikariCP pools. The driver is a stub that
- * answers at once, and nothing is asked of the connection but which one it is.
+ * One user by key through a contender, on a driver that answers at once: what is more than through
+ * {@code raw} is what the contender costs. One contender is open in a JVM, so none pays for what
+ * another does beside, and none shares another's profile.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @State(Scope.Benchmark)
 @NullUnmarked // JMH fills the fields before it calls a benchmark.
 public class RoutingBenchmark {
-  private static final long SPLIT = 1_000_000;
 
-  private HikariDataSource lower;
-  private HikariDataSource upper;
-  private ShardedDatabase database;
-  private ShardedDatabase observed;
-  private Session session;
+  /** Its name in the summary. */
+  @Param("raw")
+  public String contender;
+
+  /** Shards, each a primary and two replicas. */
+  @Param("3")
+  public int shards;
+
+  /** Ranges of keys, dealt to the shards in turn; 0: one for each shard. Waymark by key only. */
+  @Param("0")
+  public int ranges;
+
+  /** Sessions that take turns; 0: none is bound. Waymark by key only. */
+  @Param("0")
+  public int sessions;
+
+  /** Keys that are asked for; 0: all. */
+  @Param("0")
+  public long keys;
+
+  private Topology topology;
+  private Contender opened;
 
   /** The key of each operation, and what the thread has used of the processor. */
   @State(Scope.Thread)
@@ -64,7 +64,7 @@ public class RoutingBenchmark {
     public long operations;
 
     private long cpuBefore;
-    private long key;
+    private long seed;
 
     /** Starts the iteration's clock. */
     @Setup(Level.Iteration)
@@ -79,99 +79,47 @@ public class RoutingBenchmark {
       cpuNanos = THREADS.getCurrentThreadCpuTime() - cpuBefore;
     }
 
-    long next() {
+    long next(long keys) {
       operations++;
-      key = key * 6364136223846793005L + 1442695040888963407L;
-      return 1 + (key >>> 44);
+      seed = seed * 6364136223846793005L + 1442695040888963407L;
+      return 1 + (seed >>> 33) % keys;
     }
   }
 
-  /** Opens all contenders. */
+  /** Opens the contender. */
   @Setup(Level.Trial)
   public void open() throws SQLException {
     StubDriver.takeOver();
-    lower = pool("jdbc:postgresql://replica-1:5432/app");
-    upper = pool("jdbc:postgresql://replica-2:5432/app");
-    ShardMap map =
-        ShardMap.of(
-            1,
-            List.of(
-                new Shard(
-                    "shard-1",
-                    List.of(
-                        Node.at("jdbc:postgresql://primary:5432/app"),
-                        Node.at("jdbc:postgresql://replica-1:5432/app"),
-                        Node.at("jdbc:postgresql://replica-2:5432/app")))),
-            List.of(new OwnedRange(new KeyRange(1, Long.MAX_VALUE), "shard-1")),
-            List.of(new Table.Sharded("users", "id")));
-    database = ShardedDatabase.open(WaymarkConfig.of(map, new Credentials("app", "")));
-    session = database.newSession();
-    RoutingMetrics metrics = new RoutingMetrics(new SimpleMeterRegistry());
-    observed = ShardedDatabase.open(WaymarkConfig.of(map, new Credentials("app", "")), metrics);
-    metrics.watch(observed);
+    topology = Topology.stub(shards);
+    opened =
+        ranges == 0 && sessions == 0
+            ? Contenders.open(contender, topology)
+            : sessions == 0
+                ? WaymarkKeyed.inRanges(topology, ranges)
+                : WaymarkKeyed.inSessions(topology, sessions);
+    keys = keys == 0 ? topology.keys() : keys;
+    // Pools open their connections when they are first used: of a thousand shards, not soon.
+    for (int round = 0; round < 8; round++) {
+      for (int shard = 0; shard < shards; shard++) {
+        opened.find(1 + shard * topology.keysPerShard() + round);
+      }
+    }
   }
 
-  private static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setUsername("app");
-    config.setMaximumPoolSize(10);
-    return new HikariDataSource(config);
-  }
-
-  /** Closes all contenders. */
+  /** Closes it. */
   @TearDown(Level.Trial)
   public void close() {
-    database.close();
-    observed.close();
-    lower.close();
-    upper.close();
+    opened.close();
   }
 
-  /** The baseline. */
+  /** One user by key. */
   @Benchmark
-  public int raw(Calls calls) throws SQLException {
-    long key = calls.next();
-    try (Connection connection = (key < SPLIT / 2 ? lower : upper).getConnection()) {
-      return use(connection, key);
+  public User find(Calls calls) throws SQLException {
+    long key = calls.next(keys);
+    User found = opened.find(key);
+    if (found.id() != key) {
+      throw new IllegalStateException("Asked for user " + key + ", got " + found);
     }
-  }
-
-  /** The null control: the same as {@link #raw} once more. Its difference to raw is the noise. */
-  @Benchmark
-  public int raw2(Calls calls) throws SQLException {
-    long key = calls.next();
-    try (Connection connection = (key < SPLIT / 2 ? lower : upper).getConnection()) {
-      return use(connection, key);
-    }
-  }
-
-  /** Waymark's keyed read with session consistency. */
-  @Benchmark
-  public int waymarkKeyed(Calls calls) throws SQLException {
-    long key = calls.next();
-    return database.<Integer, SQLException>read(key, connection -> use(connection, key));
-  }
-
-  /** The same with everything counted and timed in a Micrometer registry. */
-  @Benchmark
-  public int waymarkObserved(Calls calls) throws SQLException {
-    long key = calls.next();
-    return observed.<Integer, SQLException>read(key, connection -> use(connection, key));
-  }
-
-  /** The same within a bound session, which must not go back in time either. */
-  @Benchmark
-  public int waymarkInSession(Calls calls) throws SQLException {
-    long key = calls.next();
-    try (Session.Binding bound = session.bind()) {
-      return database.<Integer, SQLException>read(key, connection -> use(connection, key));
-    }
-  }
-
-  /** Never inlined: what an application does with a connection is far too much for that. */
-  @CompilerControl(CompilerControl.Mode.DONT_INLINE)
-  private static int use(Connection connection, long key) throws SQLException {
-    return connection.isClosed() ? -1 : (int) (key & 127);
+    return found;
   }
 }

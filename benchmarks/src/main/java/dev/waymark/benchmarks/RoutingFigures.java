@@ -16,8 +16,6 @@ import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.ShardServers;
 import dev.waymark.testkit.TestCluster;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -26,7 +24,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Queue;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -38,53 +35,32 @@ final class RoutingFigures {
   private static final int KEYS = 10_000;
   private static final int CLIENTS = 4;
 
-  private final Path folder;
+  private final Bench bench;
   private final boolean quick;
-  private final List<String> rows = new ArrayList<>();
 
-  private RoutingFigures(Path folder, boolean quick) {
-    this.folder = folder;
-    this.quick = quick;
+  private RoutingFigures(Bench bench) {
+    this.bench = bench;
+    this.quick = bench.effort() == Effort.QUICK;
   }
 
-  static void run(Path folder, boolean quick, List<String> wanted) throws IOException {
-    RoutingFigures figures = new RoutingFigures(folder, quick);
+  static void run(Bench bench) throws IOException {
+    RoutingFigures figures = new RoutingFigures(bench);
     try {
-      if (wanted.contains("offload")) {
+      if (bench.wants("offload")) {
         figures.offload();
       }
-      if (wanted.contains("replica-killed")) {
-        figures.replicaGone("replica-killed", PostgresServer::kill, PostgresServer::start);
-      }
-      if (wanted.contains("replica-hung")) {
-        figures.replicaGone("replica-hung", PostgresServer::freeze, PostgresServer::thaw);
-      }
-      if (wanted.contains("promotion")) {
+      if (bench.wants("promotion")) {
         figures.promotion();
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
-    }
-    if (!figures.rows.isEmpty()) {
-      Path file = folder.resolve("routing-figures.json");
-      Files.writeString(file, "[\n" + String.join(",\n", figures.rows) + "\n]\n");
-      System.out.println("Figures: " + file);
+    } finally {
+      bench.cores().release();
     }
   }
 
-  private void row(String group, String contender, String metric, String unit, double value) {
-    rows.add(
-        String.format(
-            Locale.ROOT,
-            "  {\"group\": \"%s\", \"contender\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\","
-                + " \"median\": %.4f}",
-            group,
-            contender,
-            metric,
-            unit,
-            value));
-    System.out.printf(
-        Locale.ROOT, "%-15s %-18s %-28s %10.3f %s%n", group, contender, metric, value, unit);
+  private void row(String group, String contender, Metric metric, double... samples) {
+    bench.summary().add(group, contender, metric, samples);
   }
 
   // ---- offload --------------------------------------------------------------------------------
@@ -112,19 +88,12 @@ final class RoutingFigures {
         shares[2][round] = share(database, true, any);
         shares[3][round] = share(database, true, sticky);
       }
-      double unconstrained = median(shares[2]);
-      double stickiness = median(shares[3]);
-      row("offload", "waymark-session", "reads on replicas", "share", median(shares[0]));
-      row("offload", "waymark-ambient", "reads on replicas", "share", median(shares[1]));
-      row("offload", "unconstrained", "reads on replicas", "share", unconstrained);
-      row("offload", "sticky-2s", "reads on replicas", "share", stickiness);
-      row(
-          "offload",
-          "waymark-session",
-          "over unconstrained",
-          "x",
-          median(shares[0]) / unconstrained);
-      row("offload", "waymark-session", "over sticky-2s", "x", median(shares[0]) / stickiness);
+      Metric share = Metric.counted("reads_on_replicas", "share");
+      // The baseline asks for nothing, so it may always read from a replica.
+      row("offload", Summary.RAW, share, shares[2]);
+      row("offload", "waymark-session", share, shares[0]);
+      row("offload", "waymark-keyed", share, shares[1]);
+      row("offload", "sticky-2s", share, shares[3]);
     }
   }
 
@@ -160,68 +129,6 @@ final class RoutingFigures {
           }
         });
     return onReplicas.get() / (double) reads.get();
-  }
-
-  // ---- a replica goes -------------------------------------------------------------------------
-
-  private interface Act {
-    void on(PostgresServer server);
-  }
-
-  private void replicaGone(String group, Act goes, Act returns) throws InterruptedException {
-    try (TestCluster cluster = start();
-        ShardedDatabase database = ShardedDatabase.open(config(cluster.shard(0)))) {
-      Queue<long[]> calls = new ConcurrentLinkedQueue<>();
-      AtomicLong failed = new AtomicLong();
-      AtomicBoolean done = new AtomicBoolean();
-      Thread readers =
-          new Thread(
-              () ->
-                  inParallelUnchecked(
-                      client -> {
-                        SplittableRandom random = new SplittableRandom(client);
-                        while (!done.get()) {
-                          long key = 1 + random.nextInt(KEYS);
-                          long began = System.nanoTime();
-                          try {
-                            database.<String, SQLException>read(key, c -> find(c, key));
-                          } catch (SQLException | RuntimeException failure) {
-                            failed.incrementAndGet();
-                          }
-                          calls.add(new long[] {began, System.nanoTime() - began});
-                        }
-                      }));
-      readers.start();
-      long span = quick ? 1_000 : 5_000;
-      Thread.sleep(span);
-      PostgresServer victim = cluster.shard(0).replicas().get(0);
-      long goneAt = System.nanoTime();
-      goes.on(victim);
-      Thread.sleep(span);
-      returns.on(victim);
-      Thread.sleep(span);
-      done.set(true);
-      readers.join();
-
-      long settled = goneAt - Duration.ofMillis(span / 2).toNanos();
-      long during = goneAt + Duration.ofSeconds(2).toNanos();
-      row(group, "waymark", "failed reads", "reads", failed.get());
-      row(group, "waymark", "p99 before", "ms", percentile(calls, settled, goneAt, 0.99));
-      row(group, "waymark", "p99 of the 2 s after", "ms", percentile(calls, goneAt, during, 0.99));
-      row(group, "waymark", "longest of the 2 s after", "ms", percentile(calls, goneAt, during, 1));
-    }
-  }
-
-  private static double percentile(Queue<long[]> calls, long from, long to, double share) {
-    long[] times =
-        calls.stream()
-            .filter(call -> call[0] >= from && call[0] < to)
-            .mapToLong(call -> call[1])
-            .sorted()
-            .toArray();
-    return times.length == 0
-        ? Double.NaN
-        : times[Math.min(times.length - 1, (int) (times.length * share))] / 1e6;
   }
 
   // ---- promotion ------------------------------------------------------------------------------
@@ -289,14 +196,8 @@ final class RoutingFigures {
         writer.join();
       }
     }
-    row("promotion", "waymark", "to the first write, median", "ms", median(gaps));
-    row(
-        "promotion",
-        "waymark",
-        "to the first write, longest",
-        "ms",
-        Arrays.stream(gaps).max().orElse(0));
-    row("promotion", "waymark", "25006 at the caller", "errors", refusals.get());
+    row("promotion", "waymark-keyed", Metric.wall("to_first_write_ms", "ms"), gaps);
+    row("promotion", "waymark-keyed", Metric.counted("refused_25006", "errors"), refusals.get());
   }
 
   // ---- the rest -------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ import org.openjdk.jmh.annotations.TearDown;
  * <p>The servers are started by {@link ScatterRun}, which passes their addresses on.
  */
 @BenchmarkMode(Mode.SampleTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
 @State(Scope.Benchmark)
 @NullUnmarked // JMH fills the fields before it calls a benchmark.
 public class ScatterBenchmark {

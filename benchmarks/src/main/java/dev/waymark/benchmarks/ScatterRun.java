@@ -1,97 +1,61 @@
 package dev.waymark.benchmarks;
 
-import dev.waymark.benchmarks.BenchmarkRun.Figures;
 import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.TestCluster;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
-import java.util.TreeMap;
-import org.openjdk.jmh.profile.GCProfiler;
-import org.openjdk.jmh.results.RunResult;
-import org.openjdk.jmh.results.format.ResultFormatFactory;
-import org.openjdk.jmh.results.format.ResultFormatType;
-import org.openjdk.jmh.runner.Runner;
-import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
-import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
 
 /** Runs {@link ScatterBenchmark} on three servers of its own. */
 final class ScatterRun {
   private static final String PREFIX = "scatter-";
+  private static final List<String> QUERIES = List.of("in", "newest");
 
   private ScatterRun() {}
 
-  static void run(Path folder, boolean quick, List<String> wanted)
-      throws IOException, RunnerException {
-    List<String> queries =
-        wanted.stream()
-            .filter(name -> name.startsWith(PREFIX))
-            .map(name -> name.substring(PREFIX.length()))
-            .toList();
-    if (queries.isEmpty()) {
+  static List<String> groups() {
+    return QUERIES.stream().map(query -> PREFIX + query).toList();
+  }
+
+  static void run(Bench bench) throws IOException {
+    if (groups().stream().noneMatch(bench::wants)) {
       return;
     }
     try (TestCluster cluster =
-        TestCluster.builder()
-            .shards(ScatterBenchmark.SHARDS)
-            .replicas(0)
-            .progress(System.out::println)
-            .start()) {
+        bench.cores().start(TestCluster.builder().shards(ScatterBenchmark.SHARDS).replicas(0))) {
       load(cluster);
-      for (String query : queries) {
-        measure(folder, quick, query, cluster);
+      for (String query : QUERIES) {
+        if (bench.wants(PREFIX + query)) {
+          new JmhRun(bench, PREFIX + query, JmhRun.runningJava())
+              .run(bench.effort().of(5, 1), 3, contenders(cluster, query))
+              .addPercentile(Metric.P50, "50.0")
+              .addPercentile(Metric.P99, "99.0")
+              .addBytes();
+        }
       }
+    } finally {
+      bench.cores().release();
     }
   }
 
-  private static void measure(Path folder, boolean quick, String query, TestCluster cluster)
-      throws IOException, RunnerException {
-    int rounds = quick ? 1 : 5;
-    Map<String, List<Figures>> byContender = new TreeMap<>();
-    List<RunResult> all = new ArrayList<>();
-    for (int round = 1; round <= rounds; round++) {
-      System.out.printf(Locale.ROOT, "%s%s, round %d of %d%n", PREFIX, query, round, rounds);
-      for (RunResult result : runOnce(cluster, quick, query)) {
-        all.add(result);
-        byContender
-            .computeIfAbsent(result.getPrimaryResult().getLabel(), name -> new ArrayList<>())
-            .add(Figures.of(result));
-      }
-    }
-    Path file = folder.resolve(PREFIX + query + ".json");
-    ResultFormatFactory.getInstance(ResultFormatType.JSON, file.toString()).writeOut(all);
-    System.out.println();
-    BenchmarkRun.report(byContender);
-    System.out.println("JMH's results: " + file);
-  }
-
-  private static Iterable<RunResult> runOnce(TestCluster cluster, boolean quick, String query)
-      throws RunnerException {
+  private static List<JmhRun.Contender> contenders(TestCluster cluster, String query) {
     PostgresServer any = cluster.shard(0).primary();
-    List<String> arguments = new ArrayList<>();
-    arguments.add("-Dbench.user=" + any.user());
-    arguments.add("-Dbench.password=" + any.password());
+    List<String> parameters = new ArrayList<>();
+    parameters.add("query=" + query);
+    parameters.add("-Dbench.user=" + any.user());
+    parameters.add("-Dbench.password=" + any.password());
     for (int i = 0; i < ScatterBenchmark.SHARDS; i++) {
-      arguments.add("-Dbench.shard." + i + "=" + cluster.shard(i).primary().url());
+      parameters.add("-Dbench.shard." + i + "=" + cluster.shard(i).primary().url());
     }
-    ChainedOptionsBuilder options =
-        new OptionsBuilder()
-            .include(ScatterBenchmark.class.getSimpleName())
-            .param("query", query)
-            .forks(1)
-            .warmupIterations(quick ? 1 : 3)
-            .warmupTime(TimeValue.milliseconds(quick ? 200 : 1_000))
-            .measurementIterations(quick ? 1 : 3)
-            .measurementTime(TimeValue.milliseconds(quick ? 200 : 1_000))
-            .addProfiler(GCProfiler.class)
-            .jvmArgsAppend(arguments.toArray(String[]::new))
-            .shouldFailOnError(true);
-    return new Runner(options.build()).run();
+    return List.of(
+        contender(Summary.RAW, "raw", parameters),
+        contender(Summary.NULL_CONTROL, "raw2", parameters),
+        contender("waymark-datasource", "waymark", parameters));
+  }
+
+  private static JmhRun.Contender contender(String name, String method, List<String> parameters) {
+    return new JmhRun.Contender(
+        name, ScatterBenchmark.class.getSimpleName() + "." + method, parameters, 3);
   }
 
   private static void load(TestCluster cluster) {

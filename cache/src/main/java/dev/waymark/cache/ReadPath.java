@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,11 @@ final class ReadPath<K, V> {
   private final Time time;
 
   private final SingleFlight<K, V> flights = new SingleFlight<>();
+
+  /** Names leases as nobody else does: who this is, and a count. Hits need none, and pay little. */
+  private final String reader = UUID.randomUUID() + "-";
+
+  private final AtomicLong leases = new AtomicLong();
 
   ReadPath(
       String name,
@@ -187,10 +193,14 @@ final class ReadPath<K, V> {
 
   // ---- from Redis, or else from the database --------------------------------------------------
 
+  private String newLeaseToken() {
+    return reader + leases.incrementAndGet();
+  }
+
   private CacheAnswer<V> fetch(
       K key, SessionToken session, SingleFlight.Flight<V> flight, Patience patience) {
     CacheKey address = address(key);
-    String leaseToken = UUID.randomUUID().toString();
+    String leaseToken = newLeaseToken();
     SharedTier.Lookup found = redis.read(address, leaseToken, settings.asking());
     while (true) {
       if (found instanceof SharedTier.Lookup.Hit hit) {
@@ -305,7 +315,7 @@ final class ReadPath<K, V> {
 
   /** Before a value in Redis runs out: nobody waits, and one process does it. */
   private void refresh(K key, CacheKey address) {
-    String leaseToken = UUID.randomUUID().toString();
+    String leaseToken = newLeaseToken();
     SingleFlight.Flight<V> flight = alone(address.hash(), SessionToken.empty());
     SharedTier.Lookup found = redis.read(address, leaseToken, SharedTier.Asking.READ);
     if (found instanceof SharedTier.Lookup.Hit hit

@@ -3,6 +3,10 @@ package dev.waymark.cache;
 import dev.waymark.Horizon;
 import dev.waymark.LogPosition;
 import dev.waymark.WaymarkConfig;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -15,7 +19,6 @@ import java.security.KeyStore;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +27,8 @@ import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -31,6 +36,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 import org.redisson.Redisson;
@@ -38,10 +44,15 @@ import org.redisson.api.RScript;
 import org.redisson.api.RTopic;
 import org.redisson.api.RedissonClient;
 import org.redisson.api.listener.StatusListener;
+import org.redisson.client.NettyHook;
 import org.redisson.client.codec.ByteArrayCodec;
 import org.redisson.client.codec.StringCodec;
+import org.redisson.client.protocol.RedisCommands;
+import org.redisson.config.BaseConfig;
 import org.redisson.config.Config;
 import org.redisson.config.ConstantDelay;
+import org.redisson.config.ReadMode;
+import org.redisson.config.SubscriptionMode;
 import org.redisson.connection.ConnectionListener;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,7 +65,7 @@ final class RedissonTier implements SharedTier {
   private static final Logger log = LoggerFactory.getLogger(RedisTier.class);
 
   /** Part of every key: a later layout must not read this one's data. */
-  private static final String LAYOUT = "2";
+  private static final String LAYOUT = "3";
 
   /** How many keys one script takes: Redis does nothing else meanwhile. */
   private static final int LARGEST_GROUP = 200;
@@ -77,12 +88,23 @@ final class RedissonTier implements SharedTier {
   private static final String ABOUT =
       "return redis.call('INFO', 'server') .. redis.call('INFO', 'memory')";
 
+  /** What stands in a value's line for a key without a tag. */
+  private static final byte[] UNTAGGED = {'-'};
+
   private final AtomicBoolean toldOfEviction = new AtomicBoolean();
 
   /** Makes epochs that nobody else makes: who this is, and a count. */
   private final String sender = UUID.randomUUID().toString();
 
   private final AtomicLong epochs = new AtomicLong();
+
+  private final ServerWatch watch = new ServerWatch(this::identity, Time.system());
+
+  /** Of each cache's buckets. */
+  private final Map<String, Names[]> names = new ConcurrentHashMap<>();
+
+  /** For each cache. */
+  private final Map<String, Odds> odds = new ConcurrentHashMap<>();
 
   /** Set by {@link #open}, which only one thread calls at a time; see {@link RedisTier}. */
   private volatile @Nullable RedissonClient client;
@@ -123,6 +145,10 @@ final class RedissonTier implements SharedTier {
       subscription = subscribed;
     }
     await(subscribed);
+    if (!settings.isCluster()) {
+      // Asks, so that the first reads need no script.
+      var unused = watch.known();
+    }
   }
 
   private void lookAt(RedisServerInfo server) {
@@ -201,20 +227,101 @@ final class RedissonTier implements SharedTier {
     return hashes;
   }
 
+  /**
+   * First by a plain command, which costs Redis a small part of a script; where that finds nothing,
+   * or cannot be certain of what it found, by the script. In a cluster by the script at once: there
+   * {@link ServerWatch} could not tell which of the servers has answered.
+   */
   @Override
   public Lookup read(CacheKey key, String leaseToken, Asking asking) {
     Names names = names(key);
-    return lookup(
+    Odds likely = odds.computeIfAbsent(key.cache(), cache -> new Odds());
+    if (asking == Asking.READ && !settings.isCluster() && likely.favourAHit()) {
+      Lookup.Hit hit = glance(names, key);
+      if (hit != null) {
+        likely.hit();
+        return hit;
+      }
+    }
+    Lookup found =
+        lookup(
+            await(
+                this.<List<?>>call(
+                    scripts.read,
+                    RScript.ReturnType.LIST,
+                    names.ofRead(key),
+                    leaseToken,
+                    LEASE.toMillis(),
+                    asked(asking),
+                    key.cell(),
+                    freshEpoch())));
+    if (found instanceof Lookup.Hit) {
+      likely.hit();
+    } else if (asking != Asking.REFRESH) {
+      likely.missed();
+    }
+    return found;
+  }
+
+  /**
+   * A value, if it is certain that the script would return it: of the epoch that the bucket has at
+   * this moment, under the server that answers. Both are of one moment, because one command fetches
+   * the value and the epoch.
+   */
+  private Lookup.@Nullable Hit glance(Names names, CacheKey key) {
+    ServerWatch.Server server = watch.known();
+    if (server == null) {
+      return null;
+    }
+    String tag = key.tag();
+    String epochAt = names.epoch();
+    String valueAt = names.value(key);
+    List<Object> found =
         await(
-            this.<List<?>>call(
-                scripts.read,
-                RScript.ReturnType.LIST,
-                names.ofRead(key),
-                leaseToken,
-                LEASE.toMillis(),
-                asked(asking),
-                key.cell(),
-                freshEpoch())));
+            tag == null ? plainly(epochAt, valueAt) : plainly(epochAt, valueAt, names.value(tag)));
+    byte[] epoch = (byte[]) found.get(0);
+    byte[] value = (byte[]) found.get(1);
+    byte[] generation = tag == null ? UNTAGGED : (byte[]) found.get(2);
+    if (epoch == null || value == null || generation == null || !watch.stillHolds(server)) {
+      return null;
+    }
+    StoredValue stored = StoredValue.read(value);
+    if (stored == null || !stored.isOf(epoch, server.id()) || !stored.carries(generation)) {
+      return null;
+    }
+    long remaining = stored.endsAtMillis() - server.latestMillis(System.nanoTime());
+    return remaining <= 0
+        ? null
+        : new Lookup.Hit(stored.payload(), Duration.ofMillis(remaining), null);
+  }
+
+  /**
+   * MGET, by what Redisson's own objects are made of: RBuckets does the same and puts the answer
+   * into maps by several streams, which costs a hit a twentieth more.
+   */
+  private CompletableFuture<List<Object>> plainly(Object... keys) {
+    try {
+      return ((Redisson) client())
+          .getCommandExecutor()
+          .<List<Object>, List<Object>>readAsync(
+              (String) keys[0], ByteArrayCodec.INSTANCE, RedisCommands.MGET, keys)
+          .toCompletableFuture();
+    } catch (RuntimeException refused) {
+      // As in call().
+      return CompletableFuture.failedFuture(refused);
+    }
+  }
+
+  private CompletionStage<ServerWatch.Answer> identity() {
+    return this.<List<?>>call(scripts.identity, RScript.ReturnType.LIST, List.of())
+        .thenApply(
+            answer ->
+                new ServerWatch.Answer(
+                    word(answer.get(1)),
+                    word(answer.get(0)).equals("master")
+                        ? ServerWatch.Standing.MASTER
+                        : ServerWatch.Standing.REPLICA,
+                    ((Number) answer.get(2)).longValue()));
   }
 
   private static String asked(Asking asking) {
@@ -229,7 +336,7 @@ final class RedissonTier implements SharedTier {
     return switch (integer(answer.get(0))) {
       case 1 ->
           new Lookup.Hit(
-              value((byte[]) answer.get(1)),
+              StoredValue.payloadOf((byte[]) answer.get(1)),
               Duration.ofMillis(((Number) answer.get(2)).longValue()),
               age(((Number) answer.get(3)).longValue()));
       case 2 -> new Lookup.Leased(Doubt.NONE);
@@ -290,20 +397,19 @@ final class RedissonTier implements SharedTier {
         await(this.<List<?>>call(scripts.peek, RScript.ReturnType.LIST, parts, key.cell()));
     String epoch = word(answer.get(1));
     String seq = word(answer.get(2));
-    byte[] stored = (byte[]) answer.get(3);
-    String[] header = header(stored);
+    StoredValue stored = StoredValue.read((byte[]) answer.get(3));
     boolean served =
-        header.length == 4
-            && header[0].equals(epoch)
-            && (tag == null || header[3].equals(word(answer.get(8))));
+        stored != null
+            && stored.epoch().equals(epoch)
+            && (tag == null || stored.carries((byte[]) answer.get(8)));
     String lease = word(answer.get(5));
     String doubt = word(answer.get(7));
     return new Glimpse(
         integer(answer.get(0)) == 1 && !epoch.isEmpty() ? Memory.WHOLE : Memory.LOST,
         new Place(key.bucket(), epoch, seq.isEmpty() ? 0 : Long.parseLong(seq)),
-        served ? value(stored) : null,
+        served ? Objects.requireNonNull(stored).payload() : null,
         served ? millis(answer.get(4)) : Duration.ZERO,
-        served ? header[2] : "",
+        served ? Objects.requireNonNull(stored).label() : "",
         lease.startsWith(epoch + " ") ? millis(answer.get(6)) : Duration.ZERO,
         doubt.isEmpty() ? List.of() : List.of(doubt.split(" ", -1)));
   }
@@ -312,29 +418,9 @@ final class RedissonTier implements SharedTier {
     return Duration.ofMillis(Math.max(0, ((Number) number).longValue()));
   }
 
-  /** The words of the line that the scripts have written before a value. */
-  private static String[] header(byte[] stored) {
-    for (int i = 0; i < stored.length; i++) {
-      if (stored[i] == '\n') {
-        return new String(stored, 0, i, StandardCharsets.UTF_8).split(" ", -1);
-      }
-    }
-    return new String[0];
-  }
-
   /** Negative too if the clock has been put back: it tells nothing then. */
   private static @Nullable Duration age(long microseconds) {
     return microseconds < 0 ? null : Duration.of(microseconds, ChronoUnit.MICROS);
-  }
-
-  /** What follows the line that the scripts have written before it. */
-  private static byte[] value(byte[] stored) {
-    for (int i = 0; i < stored.length; i++) {
-      if (stored[i] == '\n') {
-        return Arrays.copyOfRange(stored, i + 1, stored.length);
-      }
-    }
-    return new byte[0];
   }
 
   @Override
@@ -511,7 +597,7 @@ final class RedissonTier implements SharedTier {
 
   @Override
   public void recover(String cache, int bucket, String epoch, String shard, Horizon horizon) {
-    Names names = new Names(cache, bucket);
+    Names names = names(cache, bucket);
     await(
         call(
             scripts.barrier,
@@ -530,7 +616,7 @@ final class RedissonTier implements SharedTier {
     List<Object> arguments =
         new ArrayList<>(
             List.of(freshEpoch(), shard(shard), horizon.snapshot(), text(horizon.position())));
-    Names names = new Names(cache, bucket);
+    Names names = names(cache, bucket);
     arguments.addAll(cells);
     Long left =
         await(
@@ -546,7 +632,7 @@ final class RedissonTier implements SharedTier {
   public void forget(String cache) {
     List<CompletableFuture<Object>> answers = new ArrayList<>();
     for (int bucket = 0; bucket < CacheKey.BUCKETS; bucket++) {
-      Names names = new Names(cache, bucket);
+      Names names = names(cache, bucket);
       answers.add(
           call(
               scripts.forget,
@@ -609,7 +695,7 @@ final class RedissonTier implements SharedTier {
   public void reached(String cache, String shard, LogPosition position, long asOf) {
     List<CompletableFuture<Long>> wave = new ArrayList<>();
     for (int bucket = 0; bucket < CacheKey.BUCKETS; bucket++) {
-      Names names = new Names(cache, bucket);
+      Names names = names(cache, bucket);
       wave.add(
           call(
               scripts.reached,
@@ -659,7 +745,7 @@ final class RedissonTier implements SharedTier {
   public List<Beat> beat(String cache, List<Place> known) {
     List<CompletableFuture<List<?>>> answers = new ArrayList<>();
     for (Place place : known) {
-      Names names = new Names(cache, place.bucket());
+      Names names = names(cache, place.bucket());
       answers.add(
           call(
               scripts.beat,
@@ -782,7 +868,20 @@ final class RedissonTier implements SharedTier {
   }
 
   private Names names(CacheKey key) {
-    return new Names(key.cache(), key.bucket());
+    return names(key.cache(), key.bucket());
+  }
+
+  /**
+   * Made once: to put them together each time would cost a hit more than to look into the value.
+   */
+  private Names names(String cache, int bucket) {
+    return names
+        .computeIfAbsent(
+            cache,
+            name ->
+                IntStream.range(0, CacheKey.BUCKETS)
+                    .mapToObj(each -> new Names(name, each))
+                    .toArray(Names[]::new))[bucket];
   }
 
   private static int integer(Object answer) {
@@ -839,6 +938,26 @@ final class RedissonTier implements SharedTier {
     config.setUseScriptCache(true);
     config.setThreads(2);
     config.setNettyThreads(2);
+    config.setNettyHook(
+        new NettyHook() {
+          @Override
+          public void afterBoostrapInitialization(Bootstrap bootstrap) {}
+
+          @Override
+          public void afterChannelInitialization(Channel channel) {
+            // First of all: before Redisson itself knows of the connection, and could use it.
+            channel
+                .pipeline()
+                .addFirst(
+                    new ChannelInboundHandlerAdapter() {
+                      @Override
+                      public void channelActive(ChannelHandlerContext context) throws Exception {
+                        watch.connected();
+                        super.channelActive(context);
+                      }
+                    });
+          }
+        });
     config.setConnectionListener(
         new ConnectionListener() {
           @Override
@@ -863,9 +982,30 @@ final class RedissonTier implements SharedTier {
     if (trust != null) {
       config.setSslTrustManagerFactory(trust);
     }
-    config
-        .useSingleServer()
-        .setAddress(address())
+    if (settings.isCluster()) {
+      patiently(config.useClusterServers(), timeout)
+          .addNodeAddress(addresses().toArray(String[]::new))
+          // What a replica of Redis has not heard of yet must not be read.
+          .setReadMode(ReadMode.MASTER)
+          .setSubscriptionMode(SubscriptionMode.MASTER)
+          .setScanInterval(1_000)
+          .setMasterConnectionMinimumIdleSize(1)
+          .setMasterConnectionPoolSize(16)
+          .setSubscriptionConnectionMinimumIdleSize(1)
+          .setSubscriptionConnectionPoolSize(2);
+    } else {
+      patiently(config.useSingleServer(), timeout)
+          .setAddress(addresses().get(0))
+          .setConnectionMinimumIdleSize(1)
+          .setConnectionPoolSize(16)
+          .setSubscriptionConnectionMinimumIdleSize(1)
+          .setSubscriptionConnectionPoolSize(2);
+    }
+    return config;
+  }
+
+  private static <T extends BaseConfig<T>> T patiently(T servers, int timeout) {
+    return servers
         // A read that is late goes to the database; trying again would only make it later still.
         .setRetryAttempts(0)
         .setTimeout(timeout)
@@ -873,22 +1013,18 @@ final class RedissonTier implements SharedTier {
         .setSubscriptionTimeout(Math.max(1_000, timeout))
         .setReconnectionDelay(new ConstantDelay(Duration.ofMillis(200)))
         // Finds a connection whose other end has silently gone, the channel's above all.
-        .setPingConnectionInterval(1_000)
-        .setConnectionMinimumIdleSize(1)
-        .setConnectionPoolSize(16)
-        .setSubscriptionConnectionMinimumIdleSize(1)
-        .setSubscriptionConnectionPoolSize(2);
-    return config;
+        .setPingConnectionInterval(1_000);
   }
 
-  /** Redisson wants the port written out. */
-  private String address() {
-    URI uri = URI.create(settings.url());
-    return uri.getScheme()
-        + "://"
-        + uri.getHost()
-        + ":"
-        + (uri.getPort() < 0 ? 6379 : uri.getPort());
+  /** Redisson wants the ports written out. */
+  private List<String> addresses() {
+    String scheme = settings.url().startsWith("rediss") ? "rediss" : "redis";
+    return settings.hosts().stream()
+        .map(host -> URI.create(scheme + "://" + host))
+        .map(
+            uri ->
+                scheme + "://" + uri.getHost() + ":" + (uri.getPort() < 0 ? 6379 : uri.getPort()))
+        .toList();
   }
 
   private static TrustManagerFactory trustIn(Path file) {
@@ -931,13 +1067,22 @@ final class RedissonTier implements SharedTier {
    */
   private final class Names {
     private final String bucket;
+    private final String epoch;
+    private final String values;
 
     Names(String cache, int bucket) {
       this.bucket = "{" + settings.namespace() + ":" + cache + ":" + bucket + "}" + LAYOUT;
+      this.epoch = this.bucket + ":epoch";
+      this.values = this.bucket + ":value:";
     }
 
     String state() {
       return bucket + ":state";
+    }
+
+    /** As common.lua derives it from the state's. */
+    String epoch() {
+      return epoch;
     }
 
     String stream() {
@@ -958,7 +1103,7 @@ final class RedissonTier implements SharedTier {
 
     /** Of a tag as well: to announce it drops what is there, as with any key. */
     String value(String text) {
-      return bucket + ":value:" + text;
+      return values + text;
     }
 
     String lease(CacheKey key) {

@@ -31,6 +31,7 @@ final class Scripts {
   final String changed;
   final String reached;
   final String follow;
+  final String identity;
 
   private Scripts(UnaryOperator<String> change) {
     String common = resource("server-info") + resource("common");
@@ -48,6 +49,7 @@ final class Scripts {
     changed = change.apply(common + resource("changed"));
     reached = change.apply(common + resource("reached"));
     follow = change.apply(resource("follow"));
+    identity = change.apply(resource("server-info") + resource("identity"));
   }
 
   /** As they stand in this package. */

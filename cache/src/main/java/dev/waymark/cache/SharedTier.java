@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  * L2: what the caches of all processes share, operation by operation; each is atomic for one bucket
  * of one cache. Shared between threads.
  *
- * <p>Every operation takes one round trip and throws {@link SharedTierException} if there was no
- * answer in time. It may then still be carried out, even much later: all of them are such that this
- * costs a load and never a wrong value.
+ * <p>Every operation takes one round trip, a read that does not hit two at most, and throws {@link
+ * SharedTierException} if there was no answer in time. It may then still be carried out, even much
+ * later: all of them are such that this costs a load and never a wrong value.
  */
 interface SharedTier extends AutoCloseable {
   /** How long a reader has for its load. Others wait for it only a part of this. */

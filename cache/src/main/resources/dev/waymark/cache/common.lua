@@ -9,6 +9,8 @@
 --   w:<shard>  'epoch moment system timeline lsn': all that was acknowledged before the moment has been told, and
 --              all before the position
 --   T:<shard>  'system timeline': the latest timeline heard of
+-- Beside it stands 'server epoch' once more, in a key of its own, for readers who take it and a value in one
+-- plain command. It is written with the state and never without it.
 --
 -- A line '-- guard: name' and the next '-- end' enclose what a test may cut out to see that it is missed.
 
@@ -85,12 +87,18 @@ local function of(epoch, field)
   return nil
 end
 
--- Begins a new epoch. Its name is made here, with the time, so that a command which is carried out twice cannot
--- bring an old one back.
+-- The key for plain readers. Not declared: it lies in the state's slot.
+local function plain(state)
+  return (string.gsub(state, ':state$', ':epoch'))
+end
+
+-- Begins a new epoch of a state that is this server's. Its name is made here, with the time, so that a command
+-- which is carried out twice cannot bring an old one back.
 local function begin(state, fresh)
   local time = redis.call('TIME')
   local epoch = fresh .. '-' .. time[1] .. string.format('%06d', time[2])
   redis.call('HSET', state, 'epoch', epoch)
+  redis.call('SET', plain(state), redis.call('HGET', state, 'server') .. ' ' .. epoch)
   return epoch
 end
 
@@ -110,6 +118,10 @@ local function open(state, stream, fresh)
     mine = known[1] == me
     -- end
     if mine then
+      if redis.call('EXISTS', plain(state)) == 0 then
+        -- Evicted, where no policy spares it.
+        redis.call('SET', plain(state), known[1] .. ' ' .. known[2])
+      end
       return known[2], known[3]
     end
   end
@@ -160,6 +172,12 @@ local function hear(state, epoch, shard, position, fresh)
   return epoch
 end
 
+-- When a value is over, by this server's clock in milliseconds.
+local function ending(millis)
+  local time = redis.call('TIME')
+  return string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(millis))
+end
+
 -- Tells everyone that keys of the bucket have changed.
 local function tell(state, stream, epoch, channel, about, hashes)
   local seq = string.format('%.0f', redis.call('HINCRBY', state, 'seq', 1))
@@ -202,7 +220,7 @@ local function look(value, lease, tag, state, epoch, token, millis, asking, cell
       -- end
       local current = true
       -- guard: tag
-      current = not tag or string.match(stored, '^%S+ %S+ %S+ (%S+)\n') == born
+      current = not tag or string.match(stored, '^%S+ %S+ %S+ (%S+) %d+\n') == born
       -- end
       if hit and current then
         local age = -1

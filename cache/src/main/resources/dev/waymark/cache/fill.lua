@@ -109,6 +109,6 @@ end
 if KEYS[5] and redis.call('PTTL', KEYS[5]) < tonumber(ARGV[3]) then
   redis.call('PEXPIRE', KEYS[5], ARGV[3])
 end
-redis.call('SET', KEYS[1], epoch .. ' ' .. shard .. ' ' .. label .. ' ' .. (born or '-') .. '\n' .. ARGV[2],
-    'PX', ARGV[3])
+redis.call('SET', KEYS[1], epoch .. ' ' .. shard .. ' ' .. label .. ' ' .. (born or '-') .. ' ' .. ending(ARGV[3])
+    .. '\n' .. ARGV[2], 'PX', ARGV[3])
 return {1}

@@ -3,7 +3,7 @@
 -- KEYS  value, lease, state, stream, and the tag if there is one
 -- ARGV  lease token; how long the lease lasts, in ms; 'read', 'aged' to be told a value's age as well, or
 --       'refresh' to pass over the value; cell; an epoch for a bucket that has none, or a generation for a tag
--- Returns {1, epoch, shard, label, generation and value, remaining ms, age}  a hit; the age, only if asked for: how long
+-- Returns {1, epoch, shard, label, generation, end and value, remaining ms, age}  a hit; the age, only if asked for: how long
 --             ago, in microseconds, all that was acknowledged by then had been told by the shard's change stream;
 --             -1 if nobody knows
 --         {2}  a lease: the caller may fill

@@ -39,8 +39,8 @@ for i = 7, #ARGV, 4 do
     standing = epoch == ARGV[6]
     -- end
     if standing then
-      redis.call('SET', KEYS[k], epoch .. ' ' .. shard .. ' =' .. xid .. ' -\n' .. ARGV[i + 2],
-          'PX', ARGV[i + 3])
+      redis.call('SET', KEYS[k], epoch .. ' ' .. shard .. ' =' .. xid .. ' - ' .. ending(ARGV[i + 3]) .. '\n'
+          .. ARGV[i + 2], 'PX', ARGV[i + 3])
       redis.call('DEL', KEYS[k + 1])
       put = put + 1
     end

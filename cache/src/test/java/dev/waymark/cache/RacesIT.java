@@ -33,6 +33,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +47,7 @@ import org.junit.jupiter.api.Timeout;
 /**
  * Each race that a cache beside a database has, step by step on a real PostgreSQL and a real Redis,
  * and the guard that closes it: with it nobody is served the old value, without it somebody is, for
- * as long as it lives. ({@link GuardsIT} asks the scripts alone, with labels that are made up.)
+ * as long as it lives.
  */
 @Timeout(180)
 class RacesIT {
@@ -57,6 +58,28 @@ class RacesIT {
   private static final CacheKey KEY = new CacheKey("users", "7", 0x0000_0708);
 
   private static final CacheKey NEIGHBOUR = new CacheKey("users", "8", 0x0001_0708);
+
+  /** Every guard of the scripts, each cut out by a test here. */
+  static final Set<String> GUARDS =
+      Set.of(
+          "lease-token",
+          "lease-copy",
+          "snapshot",
+          "position-floor",
+          "epoch",
+          "incarnation",
+          "horizon",
+          "recovery-token",
+          "intent",
+          "timeline",
+          "tag",
+          "stream-doubt",
+          "stream-intent");
+
+  /** One of a tag, in the bucket and the cell of {@link #KEY}. */
+  private static final CacheKey PAGE = new CacheKey("users", "k7/1", KEY.hash(), "t7");
+
+  private static final CacheKey TAG = new CacheKey("users", "t7", KEY.hash());
 
   private static TestCluster cluster;
   private static long systemId;
@@ -390,20 +413,108 @@ class RacesIT {
     }
     // The network had it twice, or a client repeated it, and it was late.
     redis.announce(List.of(KEY), open);
+    put(redis, intent, "new", first, position);
+    return served(redis);
+  }
+
+  private static void put(
+      SharedTier redis, Intent intent, String name, Writer writer, LogPosition position) {
+    byte[] value = name.getBytes(StandardCharsets.UTF_8);
     redis.settle(
-        List.of(
-            new SharedTier.Settlement(
-                KEY, new SharedTier.Put(intent, "new".getBytes(StandardCharsets.UTF_8), LONG))),
-        first,
+        List.of(new SharedTier.Settlement(KEY, new SharedTier.Put(intent, value, LONG))),
+        writer,
         position);
     // Nobody waits for a settlement; what it takes out of doubt tells that it was carried out.
-    String state = "{waymark:users:" + KEY.bucket() + "}2:state";
+    String state = "{waymark:users:" + KEY.bucket() + "}3:state";
     await()
         .until(
             () ->
                 !redis("HGET " + state + " x" + KEY.cell())
-                    .contains(Long.toUnsignedString(first.transactionId())));
+                    .contains(Long.toUnsignedString(writer.transactionId())));
+  }
+
+  // ---- a result of a query whose rows change --------------------------------------------------
+
+  @Test
+  void pageOfATagGoesWithTheTag() throws Exception {
+    assertThat(servedAfterATagsRowChanged()).isEqualTo("new");
+  }
+
+  @Test
+  void withoutTheTagsGenerationAPageOutlivesItsRows() throws Exception {
+    assertThat(servedAfterATagsRowChanged("tag")).isEqualTo("old");
+  }
+
+  /** Whoever writes a row of the page knows its tag and not the page. */
+  private String servedAfterATagsRowChanged(String... missing) throws Exception {
+    SharedTier redis = connect(missing);
+    lease(redis, PAGE, "reader");
+    assertThat(fill(redis, PAGE, "reader", fromPrimary(7))).isEqualTo(new Fill.Stored());
+    try (Update update = new Update("new")) {
+      redis.announce(List.of(TAG), update.announced());
+      update.commit();
+    }
+    return served(redis, PAGE);
+  }
+
+  // ---- a change that only the log tells of ----------------------------------------------------
+
+  @Test
+  void changeThatTheLogTellsBeforeItIsVisibleKeepsReadersFromFilling() throws Exception {
+    assertThat(servedAfterTheLogRanAhead()).isEqualTo("new");
+  }
+
+  @Test
+  void withoutTheStreamsDoubtAFillFromBeforeTheCommitIsKept() throws Exception {
+    assertThat(servedAfterTheLogRanAhead("stream-doubt")).isEqualTo("old");
+  }
+
+  private String servedAfterTheLogRanAhead(String... missing) throws Exception {
+    SharedTier redis = connect(missing);
+    try (Update stranger = new Update("new")) {
+      told(redis, stranger);
+      lease(redis, KEY, "reader");
+      fill(redis, KEY, "reader", fromPrimary(7));
+      stranger.commit();
+    }
     return served(redis);
+  }
+
+  @Test
+  void strangersChangeEndsTheRightToPut() throws Exception {
+    assertThat(servedAfterAStrangerCameBetween()).isEqualTo("newer");
+  }
+
+  @Test
+  void withoutTheStreamsWordOnIntentsASlowWriterPutsOverAStranger() throws Exception {
+    assertThat(servedAfterAStrangerCameBetween("stream-intent")).isEqualTo("new");
+  }
+
+  private String servedAfterAStrangerCameBetween(String... missing) throws Exception {
+    SharedTier redis = connect(missing);
+    Writer first;
+    Intent intent;
+    LogPosition position;
+    try (Update update = new Update("new")) {
+      Change.Open open = update.announced();
+      first = open.writer();
+      intent = redis.announce(List.of(KEY), open).get(0);
+      position = update.commit();
+    }
+    try (Update stranger = new Update("newer")) {
+      told(redis, stranger);
+      stranger.commit();
+    }
+    put(redis, intent, "new", first, position);
+    return served(redis);
+  }
+
+  private static void told(SharedTier redis, Update stranger) {
+    redis.changed(
+        "users",
+        SHARD,
+        stranger.end(),
+        List.of(new SharedTier.Told(KEY, List.of(stranger.transactionId()))));
   }
 
   // ---- a change that is committed and owed ----------------------------------------------------
@@ -680,6 +791,7 @@ class RacesIT {
 
   /** A tier whose bucket has its horizon, as after the first fill. */
   private SharedTier connect(String... missing) throws Exception {
+    assertThat(GUARDS).containsAll(List.of(missing));
     SharedTier redis =
         new RedissonTier(
             settings(cluster.redis().port()),
@@ -722,7 +834,11 @@ class RacesIT {
 
   /** What a reader is served now: Redis' value, or else the primary's. */
   private static String served(SharedTier redis) throws SQLException {
-    return redis.read(KEY, "last", Asking.READ) instanceof Lookup.Hit hit
+    return served(redis, KEY);
+  }
+
+  private static String served(SharedTier redis, CacheKey key) throws SQLException {
+    return redis.read(key, "last", Asking.READ) instanceof Lookup.Hit hit
         ? new String(hit.value(), StandardCharsets.UTF_8)
         : fromPrimary(7).name();
   }

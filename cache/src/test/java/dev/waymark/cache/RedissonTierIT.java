@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 /** The scripts on a real Redis keep the contract that the fake keeps. */
 class RedissonTierIT extends SharedTierContract {
-  private static final String BUCKET = "{waymark:users:8}2:";
+  private static final String BUCKET = "{waymark:users:8}3:";
   private static TestCluster cluster;
 
   @BeforeAll
@@ -70,6 +70,100 @@ class RedissonTierIT extends SharedTierContract {
     assertThat(redis("PTTL " + BUCKET + "intent:7")).matches(":(2[0-9]{4}|30000)");
     assertThat(redis("PTTL " + BUCKET + "state")).isEqualTo(":-1");
     assertThat(redis("PTTL " + BUCKET + "stream")).isEqualTo(":-1");
+    assertThat(redis("PTTL " + BUCKET + "epoch")).isEqualTo(":-1");
+  }
+
+  @Test
+  void hitTakesOnePlainCommandAndNoScript() {
+    fillPlain();
+    warmUp();
+    redis("CONFIG RESETSTAT");
+    for (int i = 0; i < 20; i++) {
+      assertThat(one.read(plain, "t2", SharedTier.Asking.READ))
+          .isInstanceOf(SharedTier.Lookup.Hit.class);
+    }
+    assertThat(calls("mget")).isEqualTo(20);
+    // Now and then it is asked who the server is.
+    assertThat(calls("evalsha")).isLessThan(20);
+  }
+
+  @Test
+  void plainReadTellsHowMuchLongerAValueLives() {
+    fillPlain();
+    warmUp();
+    assertThat(one.read(plain, "t2", SharedTier.Asking.READ))
+        .isInstanceOfSatisfying(
+            SharedTier.Lookup.Hit.class,
+            hit ->
+                assertThat(hit.remaining().toMillis())
+                    .isBetween(
+                        LONG.toMillis() - 10_000,
+                        Long.parseLong(redis("PTTL " + BUCKET + "value:7").substring(1)) + 50));
+  }
+
+  @Test
+  void plainReadDoesNotBelieveAnEpochOfAnotherServer() {
+    fillPlain();
+    warmUp();
+    String epoch = bulk("GET " + BUCKET + "epoch");
+    String other = "0".repeat(epoch.indexOf(' ')) + epoch.substring(epoch.indexOf(' '));
+    // As after a promotion: values, state and epoch are there as the other server has left them.
+    redis("HSET " + BUCKET + "state server " + "0".repeat(epoch.indexOf(' ')));
+    redis("SET " + BUCKET + "epoch '" + other + "'");
+    assertThat(one.read(plain, "t2", SharedTier.Asking.READ))
+        .isEqualTo(new SharedTier.Lookup.Leased(SharedTier.Doubt.NONE));
+    assertThat(bulk("GET " + BUCKET + "epoch")).isNotEqualTo(other).isNotEqualTo(epoch);
+  }
+
+  @Test
+  void epochThatWasEvictedAloneIsSetAgain() {
+    fillPlain();
+    warmUp();
+    String epoch = bulk("GET " + BUCKET + "epoch");
+    redis("DEL " + BUCKET + "epoch");
+    assertThat(one.read(plain, "t2", SharedTier.Asking.READ))
+        .isInstanceOf(SharedTier.Lookup.Hit.class);
+    assertThat(bulk("GET " + BUCKET + "epoch")).isEqualTo(epoch);
+  }
+
+  @Test
+  void everyNewEpochIsThePlainReadersToo() {
+    fillPlain();
+    warmUp();
+    one.forget("users");
+    assertThat(one.read(plain, "t2", SharedTier.Asking.READ))
+        .isEqualTo(new SharedTier.Lookup.Leased(SharedTier.Doubt.NONE));
+    assertThat(bulk("GET " + BUCKET + "epoch"))
+        .endsWith(" " + bulk("HGET " + BUCKET + "state epoch"));
+  }
+
+  private void fillPlain() {
+    one.read(plain, "t1", SharedTier.Asking.READ);
+    assertThat(one.fill(plain, "t1", new byte[] {1}, LONG, primary(upTo(200))))
+        .isEqualTo(new SharedTier.Fill.Stored());
+  }
+
+  /** Until its reads are plain ones. */
+  private void warmUp() {
+    await()
+        .until(
+            () -> {
+              long before = calls("mget");
+              one.read(plain, "t2", SharedTier.Asking.READ);
+              return calls("mget") > before;
+            });
+  }
+
+  private static long calls(String command) {
+    return RedisCommands.lines(cluster.redis().host(), cluster.redis().port(), "INFO commandstats")
+        .stream()
+        .filter(line -> line.startsWith("cmdstat_" + command + ":"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("^[^=]*=([0-9]+),.*", "$1")))
+        .sum();
+  }
+
+  private static String bulk(String command) {
+    return RedisCommands.bulk(cluster.redis().host(), cluster.redis().port(), command);
   }
 
   @Test
@@ -127,6 +221,8 @@ class RedissonTierIT extends SharedTierContract {
     fillAnew(OLD, primary(upTo(200)));
     one.read(neighbour, "t2", SharedTier.Asking.READ);
     redis("DEL " + BUCKET + "state");
+    // Whoever announces, fills or beats finds it out. Until then no value has become old.
+    one.beat("users", List.of(SharedTier.Place.unknown(key.bucket())));
     assertThat(read(one, "t3")).isEqualTo(new SharedTier.Lookup.Leased(SharedTier.Doubt.NONE));
     assertThat(one.fill(neighbour, "t2", OLD, LONG, primary(upTo(200))))
         .isEqualTo(refused(SharedTier.Refusal.LEASE_LOST));
@@ -155,7 +251,7 @@ class RedissonTierIT extends SharedTierContract {
   @Test
   void messagesOfOthersMakeAreTakenForALoss() {
     int before = heardByOne.losses;
-    redis("PUBLISH waymark:invalidations:2 gibberish");
+    redis("PUBLISH waymark:invalidations:3 gibberish");
     await().until(() -> heardByOne.losses > before);
   }
 

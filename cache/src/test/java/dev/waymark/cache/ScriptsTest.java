@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 class ScriptsTest {
@@ -17,6 +21,21 @@ class ScriptsTest {
     assertThat(cut.fill).doesNotContain("-- guard: epoch").contains("-- guard: snapshot");
     assertThat(cut.settle).doesNotContain("-- guard: epoch");
     assertThat(cut.beat).contains("-- guard: incarnation");
+  }
+
+  /** With a new one, a race without it is due. */
+  @Test
+  void everyGuardHasARaceThatIsLostWithoutIt() {
+    Set<String> found = new TreeSet<>();
+    Scripts.changedBy(
+        script -> {
+          Matcher guard = Pattern.compile("(?m)^ *-- guard: (\\S+)$").matcher(script);
+          while (guard.find()) {
+            found.add(guard.group(1));
+          }
+          return script;
+        });
+    assertThat(found).containsExactlyInAnyOrderElementsOf(RacesIT.GUARDS);
   }
 
   @Test

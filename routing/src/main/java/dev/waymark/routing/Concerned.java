@@ -1,6 +1,7 @@
 package dev.waymark.routing;
 
 import dev.waymark.KeyRange;
+import dev.waymark.NoShardForKeyException;
 import dev.waymark.OwnedRange;
 import dev.waymark.Shard;
 import dev.waymark.ShardMap;
@@ -19,6 +20,15 @@ import org.jspecify.annotations.Nullable;
 /** Which shards a statement's keys lie on. */
 final class Concerned {
   private Concerned() {}
+
+  /** Whether a key is owned by the shard at a place in the map. */
+  static boolean isOwn(ShardMap map, int shard, long key) {
+    try {
+      return map.indexOfShardFor(key) == shard;
+    } catch (NoShardForKeyException nobody) {
+      return false;
+    }
+  }
 
   /**
    * The places in the map of the shards that may hold rows of a statement, ascending. A key outside

@@ -53,6 +53,7 @@ final class CrossShardCommits {
   private final ExecutorService executor;
   private final ScheduledExecutorService timer;
   private final LongSupplier nanoClock;
+  private final Duration usualDeadline;
   private final CrossShardStep.Observer observer;
   private final AtomicBoolean isWatching = new AtomicBoolean();
 
@@ -69,6 +70,7 @@ final class CrossShardCommits {
       ExecutorService executor,
       ScheduledExecutorService timer,
       LongSupplier nanoClock,
+      Duration usualDeadline,
       CrossShardStep.Observer observer) {
     this.map = map;
     this.shards = shards;
@@ -77,6 +79,7 @@ final class CrossShardCommits {
     this.executor = executor;
     this.timer = timer;
     this.nanoClock = nanoClock;
+    this.usualDeadline = usualDeadline;
     this.observer = observer;
   }
 
@@ -119,14 +122,26 @@ final class CrossShardCommits {
     observer.reached(step);
   }
 
-  CrossShardTransaction begin(Session session, @Nullable Session bound, Deadline deadline) {
-    return new CrossShardTransaction(this, session, bound, deadline);
+  /**
+   * Begins a transaction.
+   *
+   * @param limit when all of it must be over, or null if its user may take as long as it takes
+   */
+  CrossShardTransaction begin(Session session, @Nullable Session bound, @Nullable Deadline limit) {
+    return new CrossShardTransaction(this, session, bound, limit);
   }
 
-  /** A connection for a part, with auto-commit off; it ends with the deadline. */
-  Writes.Writer connect(LiveShard shard, @Nullable Session bound, Deadline deadline) {
+  Deadline usualDeadline() {
+    return new Deadline(nanoClock, usualDeadline);
+  }
+
+  /** A connection for a part, with auto-commit off; it ends with the limit, if there is one. */
+  Writes.Writer connect(LiveShard shard, @Nullable Session bound, @Nullable Deadline limit) {
+    if (limit != null) {
+      return writes.connect(shard, Router.NO_KEY, bound, limit.dueAt());
+    }
     Writes.Writer writer = writes.connect(shard, Router.NO_KEY, bound);
-    writer.lane().dueAt(deadline.dueAt());
+    writer.lane().noDeadline();
     return writer;
   }
 

@@ -37,7 +37,9 @@ public final class CrossShardTransaction {
   private final CrossShardCommits commits;
   private final Session session;
   private final @Nullable Session bound;
-  private final Deadline deadline;
+
+  /** Of the whole transaction; null if its user takes as long as it takes until the commit. */
+  private final @Nullable Deadline limit;
 
   /** By the shard's place in the map: everybody opens and locks in the order of use, though. */
   private final SortedMap<Integer, Participant> participants = new TreeMap<>();
@@ -45,11 +47,14 @@ public final class CrossShardTransaction {
   private boolean isOver;
 
   CrossShardTransaction(
-      CrossShardCommits commits, Session session, @Nullable Session bound, Deadline deadline) {
+      CrossShardCommits commits,
+      Session session,
+      @Nullable Session bound,
+      @Nullable Deadline limit) {
     this.commits = commits;
     this.session = session;
     this.bound = bound;
-    this.deadline = deadline;
+    this.limit = limit;
   }
 
   /** One shard's part. */
@@ -59,6 +64,9 @@ public final class CrossShardTransaction {
     private final OpenTransaction transaction;
     private final WrittenKeys written = new WrittenKeys();
     private boolean isPrepared;
+    private boolean isCommitted;
+
+    /** At or after its commit; null if that is not known, or it has written nothing. */
     private @Nullable LogPosition position;
 
     Participant(LiveShard shard, Writes.Writer writer) {
@@ -123,7 +131,7 @@ public final class CrossShardTransaction {
       return known;
     }
     LiveShard shard = commits.shards().get(index);
-    Participant opened = new Participant(shard, commits.connect(shard, bound, deadline));
+    Participant opened = new Participant(shard, commits.connect(shard, bound, limit));
     try {
       commits.check(shard, opened.connection(), participants.size() + 1);
       if (participants.size() == 1) {
@@ -241,8 +249,9 @@ public final class CrossShardTransaction {
     }
   }
 
+  /** When a call of this transaction that begins now must be over. */
   Deadline deadline() {
-    return deadline;
+    return limit == null ? commits.usualDeadline() : limit;
   }
 
   // ---- ending -------------------------------------------------------------------------------
@@ -286,12 +295,16 @@ public final class CrossShardTransaction {
       throw new IllegalStateException("The transaction is over");
     }
     isOver = true;
+    Deadline deadline = deadline();
     try {
+      for (Participant part : participants.values()) {
+        part.writer.lane().dueAt(deadline.dueAt());
+      }
       List<Participant> writers = beforeCommit();
       if (writers.size() <= 1) {
         commitAlone(writers);
       } else {
-        commitTogether(writers);
+        commitTogether(writers, deadline);
       }
     } finally {
       release();
@@ -344,6 +357,7 @@ public final class CrossShardTransaction {
     for (Participant part : writers) {
       try {
         part.position = part.transaction.commit();
+        part.isCommitted = true;
       } catch (SQLException failure) {
         blame(part, failure);
         if (Failures.isOfCommitAlone(failure)) {
@@ -358,7 +372,7 @@ public final class CrossShardTransaction {
     tellCommit();
   }
 
-  private void commitTogether(List<Participant> writers) {
+  private void commitTogether(List<Participant> writers, Deadline deadline) {
     for (Participant part : participants.values()) {
       if (!writers.contains(part)) {
         part.transaction.rollback();
@@ -390,12 +404,13 @@ public final class CrossShardTransaction {
       abort(coordinator, others, name);
       throw failure;
     }
-    decide(coordinator, others, name, id);
-    finish(coordinator, others, name, id);
+    decide(coordinator, others, name, id, deadline);
+    finish(coordinator, others, name, id, deadline);
   }
 
   /** The commit of the coordinating part, whose outcome is found out if the answer is lost. */
-  private void decide(Participant coordinator, List<Participant> others, String name, UUID id) {
+  private void decide(
+      Participant coordinator, List<Participant> others, String name, UUID id, Deadline deadline) {
     try {
       coordinator.position = coordinator.transaction.commit();
     } catch (SQLException failure) {
@@ -418,11 +433,13 @@ public final class CrossShardTransaction {
             failure);
       }
     }
+    coordinator.isCommitted = true;
     commits.reached(CrossShardStep.DECIDED);
   }
 
   /** It is decided: the other parts are committed here, or by whoever recovers. */
-  private void finish(Participant coordinator, List<Participant> others, String name, UUID id) {
+  private void finish(
+      Participant coordinator, List<Participant> others, String name, UUID id, Deadline deadline) {
     SQLException lost = null;
     Participant unfinished = null;
     for (Participant part : others) {
@@ -439,6 +456,7 @@ public final class CrossShardTransaction {
           continue;
         }
       }
+      part.isCommitted = true;
       commits.reached(
           part == others.get(others.size() - 1)
               ? CrossShardStep.ALL_COMMITTED
@@ -495,17 +513,29 @@ public final class CrossShardTransaction {
 
   private void tellCommit() {
     for (Participant part : participants.values()) {
-      LogPosition position = part.position;
-      if (position != null) {
-        if (part.written.isEmpty()) {
-          part.written.addOthers();
+      if (!tellPosition(part)) {
+        if (part.isCommitted) {
+          part.transaction.outcomeUnknown();
+        } else {
+          // It had written nothing.
+          part.transaction.afterRollback();
         }
-        part.written.committed(part.shard.recentWrites(), session, position);
-        part.transaction.afterCommit(position);
-      } else {
-        part.transaction.afterRollback();
       }
     }
+  }
+
+  /** Makes a part known whose place in the log is; before its caller hears of the commit. */
+  private boolean tellPosition(Participant part) {
+    LogPosition position = part.position;
+    if (position == null) {
+      return false;
+    }
+    if (part.written.isEmpty()) {
+      part.written.addOthers();
+    }
+    part.written.committed(part.shard.recentWrites(), session, position);
+    part.transaction.afterCommit(position);
+    return true;
   }
 
   private void tellRollback() {
@@ -515,12 +545,9 @@ public final class CrossShardTransaction {
   /** What is known to be committed is made known to the session all the same. */
   private void tellUnknown() {
     for (Participant part : participants.values()) {
-      LogPosition position = part.position;
-      if (position != null) {
-        part.written.addOthers();
-        part.written.committed(part.shard.recentWrites(), session, position);
+      if (!tellPosition(part)) {
+        part.transaction.outcomeUnknown();
       }
-      part.transaction.outcomeUnknown();
     }
   }
 

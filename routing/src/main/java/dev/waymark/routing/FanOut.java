@@ -23,6 +23,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongPredicate;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -286,7 +287,9 @@ final class FanOut {
     }
     ShardText text;
     try {
-      text = ShardText.of(sql, merged, options.markers(), backslash);
+      text =
+          ShardText.of(sql, merged, options.markers(), backslash)
+              .withKeyLists(plan.keys(), options.markers(), backslash);
     } catch (UnreadableSqlException unreadable) {
       throw new Refusal(
               SqlCode.NOT_MERGED_EXACTLY,
@@ -322,7 +325,8 @@ final class FanOut {
     Options options = question.options();
     List<ShardRows> running = new ArrayList<>();
     for (int index : concerned) {
-      running.add(new ShardRows(shards.get(index), question));
+      running.add(
+          new ShardRows(shards.get(index), question, key -> Concerned.isOwn(map, index, key)));
     }
     options.canceller().runs(running);
     // The caller's own thread asks the last shard: one hand-over less.
@@ -383,13 +387,13 @@ final class FanOut {
     }
 
     /** Runs it and keeps it open. */
-    Open on(Connection connection) throws SQLException {
+    Open on(Connection connection, LongPredicate isOwn) throws SQLException {
       if (isStreamed()) {
         connection.setAutoCommit(false);
       }
       // Totals go back to rows that they have passed.
       int type = shape.isTotal() ? ResultSet.TYPE_SCROLL_INSENSITIVE : ResultSet.TYPE_FORWARD_ONLY;
-      ShardText text = shape.text();
+      ShardText text = shape.text().forShard(values, isOwn);
       boolean isWidened = text.bound() == Bound.WIDENED && bounds.limit() >= 0;
       Statement statement;
       ResultSet rows;

@@ -60,6 +60,28 @@ public final class KeyAllocator {
     }
   }
 
+  /**
+   * A new key of one shard.
+   *
+   * @throws WaymarkException if its ranges are used up, or its sequences are not installed
+   */
+  long nextOn(LiveShard shard) {
+    for (KeyRange range : rangesWithRoom(shard)) {
+      Long key = nextIn(shard, range);
+      if (key != null) {
+        return key;
+      }
+    }
+    throw new WaymarkException(
+        "Every key range of shard "
+            + shard.name()
+            + " is used up (shard map version "
+            + database.map().version()
+            + "). Nothing was written; add a range to the shard map.",
+        Outcome.REJECTED,
+        null);
+  }
+
   private LiveShard place() {
     List<LiveShard> withRoom =
         database.shards().stream().filter(shard -> !rangesWithRoom(shard).isEmpty()).toList();

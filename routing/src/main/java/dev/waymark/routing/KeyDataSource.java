@@ -17,7 +17,10 @@ import java.util.logging.Logger;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/** Connections to the primary of one key's shard whose commits the current session sees. */
+/**
+ * Connections to the primary of one shard, of one key's as a rule, whose commits the current
+ * session sees.
+ */
 final class KeyDataSource implements DataSource {
   private final ShardedDatabase database;
   private final LiveShard shard;
@@ -105,6 +108,9 @@ final class KeyDataSource implements DataSource {
         learnPosition();
       } finally {
         giveUp();
+        if (key == Router.NO_KEY) {
+          database.schemaMayHaveChanged();
+        }
       }
     }
 
@@ -156,7 +162,8 @@ final class KeyDataSource implements DataSource {
     }
   }
 
-  private static LogPosition position(Connection connection) throws SQLException {
+  /** Where a primary's log ends, asked on a connection that is not within a transaction's work. */
+  static LogPosition position(Connection connection) throws SQLException {
     boolean autoCommit = connection.getAutoCommit();
     try (Statement statement = connection.createStatement();
         ResultSet answer =

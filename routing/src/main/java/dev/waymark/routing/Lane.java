@@ -24,6 +24,9 @@ final class Lane {
    */
   static final long FROM_FIRST_SIGHT = Long.MIN_VALUE;
 
+  /** In the place of a due time: what is done here takes as long as it takes. */
+  static final long NEVER = Long.MAX_VALUE;
+
   private static final VarHandle USE;
   private static final VarHandle DUE_AT;
 
@@ -115,7 +118,7 @@ final class Lane {
 
   /** The call may take as long as it likes from here on, but no single answer of the server. */
   void noDueTime() {
-    DUE_AT.setOpaque(this, (long) DUE_AT.getOpaque(this) + Long.MAX_VALUE / 2);
+    DUE_AT.setOpaque(this, NEVER);
   }
 
   /** The connection in use, or null. */
@@ -199,6 +202,9 @@ final class Lane {
     }
     Connection open = now instanceof Ending ending ? ending.connection() : (Connection) now;
     long dueAt = (long) DUE_AT.getOpaque(this);
+    if (dueAt == NEVER) {
+      return;
+    }
     if (dueAt == FROM_FIRST_SIGHT) {
       if (sighted != open) {
         sightedAtNanos = nanoClock.getAsLong();

@@ -3,6 +3,7 @@ package dev.waymark.routing;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.HikariPoolMXBean;
+import com.zaxxer.hikari.SQLExceptionOverride;
 import dev.waymark.Node;
 import dev.waymark.WaymarkConfig;
 import java.sql.Connection;
@@ -93,9 +94,22 @@ final class NodePool implements AutoCloseable {
     settings.setMinimumIdle(1);
     settings.setConnectionTimeout(SLICE.toMillis());
     settings.setValidationTimeout(SLICE.toMillis());
+    // HikariCP would throw a connection away for that. It comes from a statement that the driver or
+    // the server does not know, or whose result type has changed, and breaks nothing.
+    settings.setExceptionOverride(new KeepsAfterUnsupported());
     // A node may be down when its pool opens; it is then simply not chosen.
     settings.setInitializationFailTimeout(-1);
     hikari = new HikariDataSource(settings);
+  }
+
+  /** What is not supported says nothing about its connection. */
+  private static final class KeepsAfterUnsupported implements SQLExceptionOverride {
+    @java.lang.Override
+    public Override adjudicate(SQLException failure) {
+      return "0A000".equals(failure.getSQLState())
+          ? Override.DO_NOT_EVICT
+          : Override.CONTINUE_EVICT;
+    }
   }
 
   /** A free lane, or null if all are taken. */

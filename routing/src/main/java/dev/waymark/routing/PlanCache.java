@@ -2,6 +2,7 @@ package dev.waymark.routing;
 
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 
 /**
  * Plans by the text of the statement, so many of them and no more. Safe to share; a hit takes no
@@ -13,14 +14,15 @@ import java.util.function.Function;
  * that every hit has to write to. Caffeine would do it better still for a working set that barely
  * fits; a service's statements are few, and it is no dependency of this module.
  */
-final class PlanCache {
+final class PlanCache<P> {
   private final int maximumPlans;
   private final long maximumCharacters;
-  private volatile Generation young = new Generation();
-  private volatile Generation old = new Generation();
+  private final ToLongFunction<P> versionOf;
+  private volatile Generation<P> young = new Generation<>();
+  private volatile Generation<P> old = new Generation<>();
 
-  private static final class Generation {
-    private final ConcurrentHashMap<String, Plan> plans = new ConcurrentHashMap<>();
+  private static final class Generation<P> {
+    private final ConcurrentHashMap<String, P> plans = new ConcurrentHashMap<>();
     private final java.util.concurrent.atomic.AtomicLong characters =
         new java.util.concurrent.atomic.AtomicLong();
   }
@@ -31,8 +33,9 @@ final class PlanCache {
    * @param maximumPlans how many plans both generations hold together, at least 2
    * @param maximumCharacters how long the texts of both generations are together at most; a text
    *     longer than half of that is not kept
+   * @param versionOf the version of the catalogue that a plan was made by
    */
-  PlanCache(int maximumPlans, long maximumCharacters) {
+  PlanCache(int maximumPlans, long maximumCharacters, ToLongFunction<P> versionOf) {
     if (maximumPlans < 2) {
       throw new IllegalArgumentException(
           "A plan cache holds at least 2 plans, not " + maximumPlans);
@@ -43,19 +46,20 @@ final class PlanCache {
     }
     this.maximumPlans = maximumPlans;
     this.maximumCharacters = maximumCharacters;
+    this.versionOf = versionOf;
   }
 
   /**
    * The plan of a text, made now if there is none or it was made by another catalogue. Two threads
    * that miss at once both make it, and either one stays.
    */
-  Plan get(String sql, long catalogueVersion, Function<String, Plan> maker) {
-    Plan plan = young.plans.get(sql);
-    if (plan != null && plan.catalogueVersion() == catalogueVersion) {
+  P get(String sql, long catalogueVersion, Function<String, P> maker) {
+    P plan = young.plans.get(sql);
+    if (plan != null && versionOf.applyAsLong(plan) == catalogueVersion) {
       return plan;
     }
     plan = old.plans.get(sql);
-    if (plan == null || plan.catalogueVersion() != catalogueVersion) {
+    if (plan == null || versionOf.applyAsLong(plan) != catalogueVersion) {
       plan = maker.apply(sql);
     }
     keep(sql, plan);
@@ -67,18 +71,19 @@ final class PlanCache {
     return young.plans.size() + old.plans.size();
   }
 
-  private void keep(String sql, Plan plan) {
+  /** Puts a plan in the place of the one that is kept, if any. */
+  void keep(String sql, P plan) {
     if (sql.length() > maximumCharacters / 2) {
       return;
     }
     synchronized (this) {
-      Generation target = young;
+      Generation<P> target = young;
       boolean isNew = !target.plans.containsKey(sql);
       if (isNew
           && (target.plans.size() >= maximumPlans / 2
               || target.characters.get() + sql.length() > maximumCharacters / 2)) {
         old = target;
-        target = new Generation();
+        target = new Generation<>();
         young = target;
       }
       target.plans.put(sql, plan);

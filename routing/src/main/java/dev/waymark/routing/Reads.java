@@ -77,6 +77,65 @@ final class Reads {
         shard, key, consistency, null, work, answer, recently.getAsLong(), Lane.FROM_FIRST_SIGHT);
   }
 
+  /** Reads what is not of one key within {@code calls.deadline}, never twice at the same time. */
+  <T extends @Nullable Object, X extends Exception> T readOnce(
+      LiveShard shard, Consistency consistency, @Nullable Session session, Work<T, X> work)
+      throws X {
+    long startedAt = nanoClock.getAsLong();
+    return readUnhedged(
+        shard,
+        Router.NO_KEY,
+        consistency,
+        session,
+        work,
+        (value, node, route) -> value,
+        startedAt,
+        startedAt + deadlineNanos);
+  }
+
+  /**
+   * Reads by work that may keep its connection, on a node of its own choosing; never twice at the
+   * same time.
+   *
+   * @param budgetNanos how long it may take; 0 for {@code calls.deadline}
+   */
+  <T extends @Nullable Object, X extends Exception> T hold(
+      LiveShard shard,
+      long key,
+      Consistency consistency,
+      @Nullable Session session,
+      HeldWork<T, X> work,
+      long budgetNanos)
+      throws X {
+    if (budgetNanos != 0
+        || isTimedAlways
+        || session != null
+        || !(consistency instanceof Consistency.Session)
+        || (ThreadLocalRandom.current().nextInt() & TIMED - 1) == 0) {
+      long startedAt = nanoClock.getAsLong();
+      return this.<T, T, X>read(
+          shard,
+          key,
+          consistency,
+          session,
+          work,
+          (value, node, route) -> value,
+          startedAt,
+          startedAt + (budgetNanos == 0 ? deadlineNanos : budgetNanos),
+          null);
+    }
+    return this.<T, T, X>read(
+        shard,
+        key,
+        consistency,
+        null,
+        work,
+        (value, node, route) -> value,
+        recently.getAsLong(),
+        Lane.FROM_FIRST_SIGHT,
+        null);
+  }
+
   /** Reads until an instant at the latest, as often at a time as hedging has it. */
   <T extends @Nullable Object, R extends @Nullable Object, X extends Exception> R read(
       LiveShard shard,

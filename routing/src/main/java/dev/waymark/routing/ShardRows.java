@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.core.QueryExecutor;
 
@@ -19,6 +20,7 @@ import org.postgresql.core.QueryExecutor;
 final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
   private final LiveShard shard;
   private final FanOut.Question question;
+  private final LongPredicate isOwn;
   private final CountDownLatch answered = new CountDownLatch(1);
 
   /** Guarded by this object's lock, as are those below. */
@@ -31,9 +33,15 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
   /** Set before {@link #answered} falls. */
   private FanOut.@Nullable Open open;
 
-  ShardRows(LiveShard shard, FanOut.Question question) {
+  /**
+   * An answer that is yet to be asked for.
+   *
+   * @param isOwn whether a key may be the shard's
+   */
+  ShardRows(LiveShard shard, FanOut.Question question, LongPredicate isOwn) {
     this.shard = shard;
     this.question = question;
+    this.isOwn = isOwn;
   }
 
   /** Nobody wants the answer. Not an SQL exception, so that no other node is asked. */
@@ -91,7 +99,7 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
   public FanOut.Open run(Connection connection) throws SQLException {
     runs(connection);
     try {
-      return question.on(connection);
+      return question.on(connection, isOwn);
     } catch (SQLException failed) {
       synchronized (this) {
         if (isOver) {

@@ -25,6 +25,9 @@ import org.jspecify.annotations.Nullable;
  * other means; {@link #verify} tells what is missing. Safe to share.
  */
 public final class ShardSchema {
+  /** How the names of the sequences begin that keys come from. */
+  static final String SEQUENCES = "waymark_keys_from_";
+
   private static final String DEFINITION =
       """
       SELECT pg_get_constraintdef(oid), convalidated
@@ -298,7 +301,7 @@ public final class ShardSchema {
   }
 
   static String sequence(KeyRange range) {
-    return "waymark_keys_from_"
+    return SEQUENCES
         + (range.from() < 0 ? "minus_" : "")
         + Long.toUnsignedString(Math.abs(range.from()));
   }

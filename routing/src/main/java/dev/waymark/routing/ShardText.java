@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongPredicate;
 
 /**
  * What each shard is asked so that the answers can be merged. The text stays as it is, but for two
@@ -17,10 +18,16 @@ import java.util.Set;
  * @param sql the text, which ends before LIMIT and OFFSET if the shards get another LIMIT
  * @param bound what replaces the text's own LIMIT and OFFSET
  * @param sources for each parameter of the new text the number of the old one
+ * @param keyLists the lists of keys in it, of which a shard need be asked for its own only
  * @param averages for each column that is an average the columns with its sum and count, counted
  *     from 1; zeros for the others; empty if there is no average
  */
-record ShardText(String sql, Bound bound, List<Integer> sources, List<Average> averages) {
+record ShardText(
+    String sql,
+    Bound bound,
+    List<Integer> sources,
+    List<Average> averages,
+    List<KeyList> keyLists) {
   /** What becomes of LIMIT and OFFSET. */
   enum Bound {
     /** They are in the text, or there are none. */
@@ -32,10 +39,24 @@ record ShardText(String sql, Bound bound, List<Integer> sources, List<Average> a
   /** Where the parts of an average are. */
   record Average(int column, int sum, int count) {}
 
+  /**
+   * {@code IN (?, ?, …)} of keys.
+   *
+   * @param from where its first element begins in the text
+   * @param to behind its last one
+   * @param first its first parameter, counted from 0
+   * @param count how many it has
+   */
+  record KeyList(int from, int to, int first, int count) {}
+
+  /** Beyond so many keys the text would hardly come twice, and the server prepare it each time. */
+  private static final int LONGEST_LIST = 32;
+
   /** Copies. */
   ShardText {
     sources = List.copyOf(sources);
     averages = List.copyOf(averages);
+    keyLists = List.copyOf(keyLists);
   }
 
   private static final Set<String> TAILS = Set.of("limit", "offset", "fetch");
@@ -52,6 +73,82 @@ record ShardText(String sql, Bound bound, List<Integer> sources, List<Average> a
     return merged.columns().contains(Role.AVERAGE) || merged.offset() != null
         ? rewriting.changed()
         : rewriting.unchanged();
+  }
+
+  /**
+   * The same with its lists of keys found.
+   *
+   * @param keys where the plan has keys from: a list that holds one of these parameters confines a
+   *     table, so it stands where only rows for which it is true get through; and each question
+   *     mark stands in one place
+   */
+  ShardText withKeyLists(KeySource keys, Markers markers, SqlScanner.Backslash backslash) {
+    if (markers == Markers.NONE || !(keys instanceof KeySource.Keys found)) {
+      return this;
+    }
+    List<SqlToken> tokens = SqlScanner.scan(sql, markers, backslash).tokens();
+    List<KeyList> lists = new ArrayList<>();
+    int parameters = 0;
+    for (int i = 0; i < tokens.size(); i++) {
+      if (tokens.get(i).kind() == SqlToken.Kind.PARAMETER) {
+        parameters++;
+      } else if (tokens.get(i).is("in") && i + 2 < tokens.size() && tokens.get(i + 1).isSign("(")) {
+        int end = i + 2;
+        int count = 0;
+        while (end + 1 < tokens.size()
+            && tokens.get(end).kind() == SqlToken.Kind.PARAMETER
+            && found.terms().contains(new KeyTerm.InParameter(sources.get(parameters + count)))
+            && (tokens.get(end + 1).isSign(",") || tokens.get(end + 1).isSign(")"))) {
+          count++;
+          end += 2;
+          if (tokens.get(end - 1).isSign(")")) {
+            break;
+          }
+        }
+        if (count > 1 && count <= LONGEST_LIST && tokens.get(end - 1).isSign(")")) {
+          lists.add(
+              new KeyList(tokens.get(i + 2).start(), tokens.get(end - 2).end(), parameters, count));
+        }
+      }
+    }
+    return new ShardText(sql, bound, sources, averages, lists);
+  }
+
+  /**
+   * What one shard is asked: its own keys of each list, if it has any there. The others' match no
+   * row of it.
+   *
+   * @param isOwn whether a key may be the shard's
+   */
+  ShardText forShard(BoundValues values, LongPredicate isOwn) {
+    if (keyLists.isEmpty()) {
+      return this;
+    }
+    StringBuilder text = new StringBuilder(sql.length());
+    List<Integer> left = new ArrayList<>(sources.size());
+    int at = 0;
+    int parameter = 0;
+    for (KeyList list : keyLists) {
+      List<Integer> own = new ArrayList<>(list.count());
+      for (int number : sources.subList(list.first(), list.first() + list.count())) {
+        if (KeyTerm.keys(new KeyTerm.InParameter(number), values).stream().anyMatch(isOwn::test)) {
+          own.add(number);
+        }
+      }
+      left.addAll(sources.subList(parameter, list.first()));
+      parameter = list.first() + list.count();
+      if (own.isEmpty()) {
+        left.addAll(sources.subList(list.first(), parameter));
+        continue;
+      }
+      left.addAll(own);
+      text.append(sql, at, list.from()).append('?');
+      text.append(", ?".repeat(own.size() - 1));
+      at = list.to();
+    }
+    left.addAll(sources.subList(parameter, sources.size()));
+    text.append(sql, at, sql.length());
+    return new ShardText(text.toString(), bound, left, averages, List.of());
   }
 
   /** Binds the old text's values to the new one's parameters. */
@@ -79,7 +176,8 @@ record ShardText(String sql, Bound bound, List<Integer> sources, List<Average> a
     ShardText unchanged() {
       List<Integer> sources = new ArrayList<>();
       parameters(sources, 0, tokens.size());
-      return new ShardText(sql.substring(0, endOf(tokens.size())), Bound.OWN, sources, List.of());
+      return new ShardText(
+          sql.substring(0, endOf(tokens.size())), Bound.OWN, sources, List.of(), List.of());
     }
 
     ShardText changed() {
@@ -113,7 +211,7 @@ record ShardText(String sql, Bound bound, List<Integer> sources, List<Average> a
       text.append(' ').append(sql, tokens.get(from).start(), endOf(end));
       parameters(sources, from, end);
       return new ShardText(
-          text.toString(), isWidened ? Bound.WIDENED : Bound.OWN, sources, averages);
+          text.toString(), isWidened ? Bound.WIDENED : Bound.OWN, sources, averages, List.of());
     }
 
     private int endOf(int token) {

@@ -21,8 +21,11 @@ import dev.waymark.routing.NodeView.Choice;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -72,6 +75,10 @@ public final class ShardedDatabase implements AutoCloseable {
   private final Unavailability unavailability;
   private final KeyAllocator keys;
   private final RoutingListener listener;
+  private final Object plansLock = new Object();
+
+  /** Made when the data source is first asked for; guarded by its lock. */
+  private @Nullable Plans plans;
 
   /** Those that may still be open; closing one again does nothing. */
   private final List<ChangeStream> changeStreams = new CopyOnWriteArrayList<>();
@@ -372,6 +379,101 @@ public final class ShardedDatabase implements AutoCloseable {
     return new KeyDataSource(this, shardFor(key), key);
   }
 
+  /**
+   * The whole database as one standard JDBC data source: each statement goes to the shard that its
+   * keys lie on, reads to a replica that is fresh enough, and with auto-commit off a transaction
+   * stays on the shard of its first statement. What cannot be answered exactly is refused with a
+   * code and what to do instead. Nothing is sent before a statement runs; the current session is
+   * that of the thread which runs it.
+   *
+   * <p>With auto-commit, a statement has {@code calls.deadline}, or its own query time-out if it
+   * has one. Within a transaction it takes as long as it takes.
+   *
+   * @throws IllegalStateException if the parser of SQL is not on the class path: {@code
+   *     org.pgcodekeeper:pgcodekeeper-core} and {@code org.antlr:antlr4-runtime}
+   */
+  public DataSource dataSource() {
+    return new ShardedDataSource(this, plans(), ShardedConnection.Crossing.REFUSED);
+  }
+
+  /**
+   * The same data source, but that a transaction with auto-commit off may concern several shards:
+   * all of it is committed or none, as {@link #acrossShards} has it, within {@code calls.deadline}.
+   * It costs two more round trips on each shard, if it has written to several; of one shard, next
+   * to nothing. With auto-commit, and where the connection is read-only, the two are the same.
+   *
+   * @throws IllegalStateException as {@link #dataSource()} does
+   */
+  public DataSource dataSourceAcrossShards() {
+    return new ShardedDataSource(this, plans(), ShardedConnection.Crossing.ALLOWED);
+  }
+
+  /**
+   * One plain data source for the primary of each shard, by the shards' names in the order of the
+   * map: for schema migrations, which every shard needs. Connections are as those of {@link
+   * #dataSource(long)}.
+   */
+  public Map<String, DataSource> shardDataSources() {
+    Map<String, DataSource> sources = new LinkedHashMap<>();
+    for (LiveShard shard : shards) {
+      sources.put(shard.name(), new KeyDataSource(this, shard, Router.NO_KEY));
+    }
+    return Collections.unmodifiableMap(sources);
+  }
+
+  Plans plans() {
+    synchronized (plansLock) {
+      Plans known = plans;
+      if (known == null) {
+        try {
+          known = new Plans(map.tables(), new CatalogueSource(this), watchdog::recentNanos);
+        } catch (NoClassDefFoundError | ExceptionInInitializerError absent) {
+          throw new IllegalStateException(
+              "The data source reads SQL with org.pgcodekeeper:pgcodekeeper-core and"
+                  + " org.antlr:antlr4-runtime, which are not on the class path; add them, or use"
+                  + " read(key, …), write(key, …) and dataSource(key), which need no parser",
+              absent);
+        }
+        plans = known;
+      }
+      return known;
+    }
+  }
+
+  /** Plans are made anew by the catalogue as it is then. */
+  void schemaMayHaveChanged() {
+    synchronized (plansLock) {
+      if (plans != null) {
+        plans.changed();
+      }
+    }
+  }
+
+  Reads reads() {
+    return reads;
+  }
+
+  Writes writes() {
+    return writes;
+  }
+
+  Consistency usualConsistency() {
+    return usual;
+  }
+
+  LongSupplier nanoClock() {
+    return nanoClock;
+  }
+
+  /** Who it logs in as. */
+  String user() {
+    return config.credentials().user();
+  }
+
+  boolean isClosed() {
+    return shards.get(0).state().isClosed();
+  }
+
   Writes.Writer connectionTo(LiveShard shard, long key) throws SQLException {
     try {
       return writes.connect(shard, key, bound.get());
@@ -517,7 +619,9 @@ public final class ShardedDatabase implements AutoCloseable {
 
   private <T extends @Nullable Object, X extends Exception> T acrossShards(
       CrossShardCommits commits, CrossShardWork<T, X> work) throws X {
-    CrossShardTransaction transaction = beginAcrossShards(commits);
+    CrossShardTransaction transaction =
+        commits.begin(
+            currentSession(), bound.get(), new Deadline(nanoClock, config.calls().deadline()));
     T value;
     try {
       value = work.run(transaction);
@@ -535,18 +639,22 @@ public final class ShardedDatabase implements AutoCloseable {
     return acrossShards(crossShard(observer), work);
   }
 
-  /** A transaction over several shards that its user ends. */
+  /** A transaction over several shards that its user ends, whenever that is. */
   CrossShardTransaction beginAcrossShards() {
-    return beginAcrossShards(crossShard);
-  }
-
-  private CrossShardTransaction beginAcrossShards(CrossShardCommits commits) {
-    return commits.begin(
-        currentSession(), bound.get(), new Deadline(nanoClock, config.calls().deadline()));
+    return crossShard.begin(currentSession(), bound.get(), null);
   }
 
   private CrossShardCommits crossShard(CrossShardStep.Observer observer) {
-    return new CrossShardCommits(map, shards, writes, queries, fanOut, timer, nanoClock, observer);
+    return new CrossShardCommits(
+        map,
+        shards,
+        writes,
+        queries,
+        fanOut,
+        timer,
+        nanoClock,
+        config.calls().deadline(),
+        observer);
   }
 
   /**

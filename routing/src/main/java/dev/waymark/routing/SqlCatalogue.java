@@ -271,9 +271,14 @@ final class SqlCatalogue {
   }
 
   private Set<RelationRow> relations() {
-    // What a large value is stored in is named by a number that differs from server to server.
+    // What a large value is stored in is named by a number that differs from server to server, and
+    // what deals keys by the ranges that a shard owns.
     return rows.relations().stream()
-        .filter(row -> row.kind() != RelationKind.TEMPORARY && !row.schema().equals("pg_toast"))
+        .filter(
+            row ->
+                row.kind() != RelationKind.TEMPORARY
+                    && !row.schema().equals("pg_toast")
+                    && !row.name().startsWith(ShardSchema.SEQUENCES))
         .collect(java.util.stream.Collectors.toUnmodifiableSet());
   }
 

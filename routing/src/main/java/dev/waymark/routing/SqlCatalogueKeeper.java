@@ -36,8 +36,8 @@ final class SqlCatalogueKeeper {
   private final long pause;
   private volatile Held held;
 
-  /** What is held, and until when it is good. */
-  private record Held(SqlCatalogue catalogue, long until) {}
+  /** What is held, since when, and until when it is good. */
+  private record Held(SqlCatalogue catalogue, long since, long until) {}
 
   /**
    * A keeper that has read nothing yet.
@@ -51,7 +51,8 @@ final class SqlCatalogueKeeper {
     this.nanoClock = nanoClock;
     this.maximumAge = maximumAge;
     this.pause = pause;
-    this.held = new Held(SqlCatalogue.unknown(), nanoClock.getAsLong());
+    long now = nanoClock.getAsLong();
+    this.held = new Held(SqlCatalogue.unknown(), now - pause, now);
   }
 
   /** The catalogue. The first call after it may have changed reads it, the others wait for that. */
@@ -67,9 +68,9 @@ final class SqlCatalogueKeeper {
         return now.catalogue();
       }
       try {
-        now = new Held(together(source.load()), time + maximumAge);
+        now = new Held(together(source.load()), time, time + maximumAge);
       } catch (SQLException unreadable) {
-        now = new Held(SqlCatalogue.unknown(), time + pause);
+        now = new Held(SqlCatalogue.unknown(), time, time + pause);
       }
       held = now;
       return now.catalogue();
@@ -91,18 +92,19 @@ final class SqlCatalogueKeeper {
   /** A statement has run that may have changed the schema. */
   void changed() {
     synchronized (this) {
-      held = new Held(held.catalogue(), nanoClock.getAsLong());
+      held = new Held(held.catalogue(), held.since(), nanoClock.getAsLong());
     }
   }
 
   /**
-   * A statement has failed.
+   * A statement has failed. A catalogue that has just been read is not read again for that: a
+   * statement that always fails would have it read each time.
    *
    * @return whether that tells of a schema that we do not know
    */
   boolean failed(SQLException failure) {
     boolean tells = failure.getSQLState() != null && TELLING.contains(failure.getSQLState());
-    if (tells) {
+    if (tells && nanoClock.getAsLong() - held.since() >= pause) {
       changed();
     }
     return tells;

@@ -39,6 +39,20 @@ enum SqlCode {
   /** A function that may read tables which the statement does not name. */
   HIDDEN_TABLES(
       13, "Declare the function IMMUTABLE if it reads no tables, or name the shard by a hint."),
+  /** What would be left behind in a session that others use next. */
+  LASTS_IN_SESSION(
+      14,
+      "Use SET LOCAL within a transaction, or put the setting into the URLs of the nodes; LISTEN, PREPARE and temporary tables need a connection of one's own."),
+  /** A statement of another shard than its transaction's. */
+  OTHER_SHARD(
+      15,
+      "The transaction goes on: commit it first, or do the work for several shards in a cross-shard transaction."),
+  /** BEGIN, COMMIT or ROLLBACK as a text. */
+  TRANSACTION_IN_TEXT(16, "Use setAutoCommit(false), commit() and rollback()."),
+  /** A key that no range of the map holds. */
+  UNOWNED_KEY(17, "Correct the key, or add its range to the shard map."),
+  /** What JDBC offers on one connection, and several shards have no connection for. */
+  NEEDS_ONE_SHARD(18, "Restrict it to the keys of one shard."),
   /** Values of several shards would have to be compared, and only a server can. */
   TYPE_NOT_MERGED(
       20,

@@ -76,6 +76,26 @@ final class Writes {
     return write(call, call.dueAt() + Long.MAX_VALUE / 2, owner, bound, work);
   }
 
+  /**
+   * One transaction by work that may keep its connection afterwards.
+   *
+   * @param budgetNanos how long it may take; 0 for {@code calls.deadline}
+   */
+  <T extends @Nullable Object, X extends Exception> T hold(
+      LiveShard shard,
+      long key,
+      Session owner,
+      @Nullable Session bound,
+      HeldTransactionWork<T, X> work,
+      long budgetNanos)
+      throws X {
+    Call call = callFromNow(shard, key);
+    if (budgetNanos != 0) {
+      call = new Call(shard, key, call.startedAt(), call.startedAt() + budgetNanos);
+    }
+    return write(call, call.dueAt(), owner, bound, work);
+  }
+
   private Call callFromNow(LiveShard shard, long key) {
     long startedAt = nanoClock.getAsLong();
     return new Call(shard, key, startedAt, startedAt + config.calls().deadline().toNanos());
@@ -99,6 +119,7 @@ final class Writes {
     Throwable demotion = null;
     while (true) {
       Writer writer = connect(connecting, bound, demotion);
+      boolean isHeld = false;
       try {
         if (dueAt != connecting.dueAt()) {
           writer.lane().noDeadline();
@@ -106,11 +127,17 @@ final class Writes {
         T value = inTransaction(call, writer, owner, work);
         listener.written(
             writer.primary().choice(Reason.WRITE).route(), nanoClock.getAsLong() - startedAt);
+        if (work instanceof HeldTransactionWork<T, X> held) {
+          isHeld = true;
+          held.held(writer.lane());
+        }
         return value;
       } catch (DemotedException demoted) {
         demotion = Objects.requireNonNull(demoted.getCause());
       } finally {
-        writer.lane().close();
+        if (!isHeld) {
+          writer.lane().close();
+        }
       }
     }
   }
@@ -211,9 +238,21 @@ final class Writes {
     LogPosition position = commit(call, writer, transaction);
     if (call.key() != Router.NO_KEY) {
       wrote(shard, owner, call.key(), position);
+    } else if (work instanceof HeldTransactionWork<T, X> held) {
+      held.written().committed(shard.recentWrites(), owner, position);
     }
     transaction.afterCommit(position);
     return value;
+  }
+
+  /**
+   * Commits a transaction that its user began and ends.
+   *
+   * @throws UnavailableException if it is not known whether it was committed
+   * @throws WaymarkException if the server refused; the transaction is then rolled back
+   */
+  LogPosition commit(LiveShard shard, long key, Writer writer, OpenTransaction transaction) {
+    return commit(callFromNow(shard, key), writer, transaction);
   }
 
   private LogPosition commit(Call call, Writer writer, OpenTransaction transaction) {
@@ -276,7 +315,11 @@ final class Writes {
 
   /** Makes a write known to whoever must not miss it, before its caller hears of it. */
   void wrote(LiveShard shard, Session session, long key, LogPosition position) {
-    shard.recentWrites().wrote(key, position);
+    if (key == Router.NO_KEY) {
+      shard.recentWrites().wroteOthers(position);
+    } else {
+      shard.recentWrites().wrote(key, position);
+    }
     session.wrote(position);
   }
 }

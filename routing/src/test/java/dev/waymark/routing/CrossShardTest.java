@@ -101,6 +101,8 @@ class CrossShardTest {
         "SELECT * FROM users u WHERE u.id > (SELECT max(user_id) FROM orders)",
         "SELECT * FROM (SELECT * FROM users LIMIT 5) x",
         "EXPLAIN SELECT * FROM users",
+        "SELECT name FROM users ORDER BY name COLLATE \"de-x-icu\"",
+        "SELECT name, count(*) FROM users GROUP BY name COLLATE \"de-x-icu\"",
         "SELECT o.* FROM users u JOIN orders o ON o.user_id = u.id ORDER BY u.id",
         "SELECT * FROM orders o LEFT JOIN payments p USING (user_id) ORDER BY p.user_id",
       })

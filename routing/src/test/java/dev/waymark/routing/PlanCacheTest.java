@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class PlanCacheTest {
   private final AtomicInteger made = new AtomicInteger();
 
-  private Plan plan(PlanCache cache, String sql, long version) {
+  private Plan plan(PlanCache<Plan> cache, String sql, long version) {
     Planner planner =
         new Planner(
             SmallCatalogue.TABLES,
@@ -40,7 +40,7 @@ class PlanCacheTest {
 
   @Test
   void aTextIsPlannedOnce() {
-    PlanCache cache = new PlanCache(10, 1_000);
+    PlanCache<Plan> cache = new PlanCache<>(10, 1_000, Plan::catalogueVersion);
 
     assertThat(plan(cache, "SELECT 1", 1)).isSameAs(plan(cache, "SELECT 1", 1));
     assertThat(made).hasValue(1);
@@ -48,7 +48,7 @@ class PlanCacheTest {
 
   @Test
   void anotherCatalogueMakesAnotherPlan() {
-    PlanCache cache = new PlanCache(10, 1_000);
+    PlanCache<Plan> cache = new PlanCache<>(10, 1_000, Plan::catalogueVersion);
     plan(cache, "SELECT 1", 1);
 
     assertThat(plan(cache, "SELECT 1", 2).catalogueVersion()).isEqualTo(2);
@@ -58,7 +58,7 @@ class PlanCacheTest {
 
   @Test
   void whatIsInUseStaysIn() {
-    PlanCache cache = new PlanCache(10, 100_000);
+    PlanCache<Plan> cache = new PlanCache<>(10, 100_000, Plan::catalogueVersion);
     for (int i = 0; i < 1_000; i++) {
       plan(cache, "SELECT " + i, 1);
       plan(cache, "SELECT 'in use'", 1);
@@ -69,7 +69,7 @@ class PlanCacheTest {
 
   @Property(tries = 20)
   void itNeverHoldsMoreThanItMay(@ForAll @IntRange(min = 2, max = 40) int maximum) {
-    PlanCache cache = new PlanCache(maximum, 1_000);
+    PlanCache<Plan> cache = new PlanCache<>(maximum, 1_000, Plan::catalogueVersion);
     for (int i = 0; i < 200; i++) {
       plan(cache, "SELECT " + i % 60, 1);
       assertThat(cache.size()).isLessThanOrEqualTo(maximum);
@@ -78,7 +78,7 @@ class PlanCacheTest {
 
   @Test
   void longTextsAreNotKept() {
-    PlanCache cache = new PlanCache(10, 100);
+    PlanCache<Plan> cache = new PlanCache<>(10, 100, Plan::catalogueVersion);
     plan(cache, "SELECT '" + "x".repeat(60) + "'", 1);
 
     assertThat(cache.size()).isZero();
@@ -86,9 +86,9 @@ class PlanCacheTest {
 
   @Test
   void itHoldsSomething() {
-    assertThatThrownBy(() -> new PlanCache(1, 10))
+    assertThatThrownBy(() -> new PlanCache<>(1, 10, Plan::catalogueVersion))
         .hasMessage("A plan cache holds at least 2 plans, not 1");
-    assertThatThrownBy(() -> new PlanCache(10, 1))
+    assertThatThrownBy(() -> new PlanCache<>(10, 1, Plan::catalogueVersion))
         .hasMessage("A plan cache holds at least 2 characters, not 1");
   }
 }

@@ -28,6 +28,32 @@ class ShardTextTest {
   }
 
   @Test
+  void shardIsAskedForItsOwnKeysOfEachList() {
+    String sql = "SELECT id FROM users WHERE name = ? AND id IN (?, ?, ?) AND country IN (?, ?)";
+    Plan plan = SmallCatalogue.plan(sql);
+    ShardText all = text(sql).withKeyLists(plan.keys(), Markers.JDBC, SqlScanner.Backslash.LITERAL);
+    Values values = Values.of("n", 5L, 1_005L, 6L, "a", "b");
+
+    ShardText own = all.forShard(values, key -> key < 1_000);
+    assertThat(own.sql())
+        .isEqualTo("SELECT id FROM users WHERE name = ? AND id IN (?, ?) AND country IN (?, ?)");
+    assertThat(own.sources()).containsExactly(1, 2, 4, 5, 6);
+    assertThat(all.forShard(values, key -> false).sources()).containsExactly(1, 2, 3, 4, 5, 6);
+  }
+
+  @Test
+  void listsThatProveNothingStay() {
+    String sql = "SELECT id FROM users WHERE id = ? OR (id = ? AND NOT id IN (?, ?))";
+    Plan plan = SmallCatalogue.plan(sql);
+
+    assertThat(
+            text(sql)
+                .withKeyLists(plan.keys(), Markers.JDBC, SqlScanner.Backslash.LITERAL)
+                .keyLists())
+        .isEmpty();
+  }
+
+  @Test
   void rowsToSkipAreLeftToTheMerge() {
     ShardText text =
         text(

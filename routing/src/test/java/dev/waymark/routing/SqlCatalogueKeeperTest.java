@@ -62,12 +62,21 @@ class SqlCatalogueKeeperTest {
   @Test
   void errorsThatTellOfAnotherSchemaHaveItReadAgain() {
     keeper.current();
+    now += PAUSE;
 
     assertThat(keeper.failed(new SQLException("no such table", "42P01"))).isTrue();
     assertThat(keeper.current().version()).isEqualTo(2);
     assertThat(keeper.failed(new SQLException("duplicate", "23505"))).isFalse();
     assertThat(keeper.failed(new SQLException("without a state"))).isFalse();
     assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void aStatementThatAlwaysFailsDoesNotHaveItReadEachTime() {
+    keeper.current();
+
+    assertThat(keeper.failed(new SQLException("no such table", "42P01"))).isTrue();
+    assertThat(keeper.current().version()).isEqualTo(1);
   }
 
   @Test

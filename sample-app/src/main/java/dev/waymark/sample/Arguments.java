@@ -11,9 +11,10 @@ import org.jspecify.annotations.Nullable;
  * What the command line asks for.
  *
  * @param port 0 for any that is free
+ * @param livePage whether the live page is served
  * @param stopWithParent whether to stop when the process that started this one has ended
  */
-record Arguments(Run run, String host, int port, boolean stopWithParent) {
+record Arguments(Run run, String host, int port, boolean livePage, boolean stopWithParent) {
   static final String HELP =
       """
       The sample service of Waymark: users and orders over REST.
@@ -22,6 +23,7 @@ record Arguments(Run run, String host, int port, boolean stopWithParent) {
                          Redis), load users and orders, and serve until Ctrl-C, which removes all
         --config FILE    serve from the servers that FILE (waymark.yaml) names
         --init-schema    with --config: first create what is missing on every shard
+        --live-page      with --config: show the live page at /; the demo always does
         --host HOST      listen on this address (default 127.0.0.1)
         --port PORT      listen on this port (default 7070; 0 for any that is free);
                          the demo takes the next one if it is taken
@@ -59,6 +61,7 @@ record Arguments(Run run, String host, int port, boolean stopWithParent) {
     boolean help = false;
     boolean demo = false;
     boolean initSchema = false;
+    boolean livePage = false;
     boolean stopWithParent = false;
     String config = null;
     String host = "127.0.0.1";
@@ -69,6 +72,7 @@ record Arguments(Run run, String host, int port, boolean stopWithParent) {
         case "--help", "-h" -> help = true;
         case "--demo" -> demo = true;
         case "--init-schema" -> initSchema = true;
+        case "--live-page" -> livePage = true;
         case "--stop-with-parent" -> stopWithParent = true;
         case "--config" -> config = value(argument, "a file", rest, problems);
         case "--host" -> host = value(argument, "an address", rest, problems);
@@ -77,7 +81,7 @@ record Arguments(Run run, String host, int port, boolean stopWithParent) {
       }
     }
     if (help) {
-      return new Arguments(new Run.Help(), "127.0.0.1", USUAL_PORT, false);
+      return new Arguments(new Run.Help(), "127.0.0.1", USUAL_PORT, false, false);
     }
     if (demo && config != null) {
       problems.add("--demo and --config exclude each other.");
@@ -91,7 +95,8 @@ record Arguments(Run run, String host, int port, boolean stopWithParent) {
       throw new IllegalArgumentException(String.join("\n", problems));
     }
     Run run = config == null ? new Run.Demo() : new Run.Serve(Path.of(config), initSchema);
-    return new Arguments(run, host == null ? "127.0.0.1" : host, port, stopWithParent);
+    return new Arguments(
+        run, host == null ? "127.0.0.1" : host, port, livePage || demo, stopWithParent);
   }
 
   private static @Nullable String value(

@@ -46,6 +46,7 @@ final class Demo implements AutoCloseable {
 
   private final TestCluster cluster;
   private final PrintStream out;
+  private final String token = newSecret();
   private long someUser;
 
   private Demo(TestCluster cluster, PrintStream out) {
@@ -65,6 +66,12 @@ final class Demo implements AutoCloseable {
             .progress(line -> out.println("  " + line))
             .start(),
         out);
+  }
+
+  /** The live page of a service over this cluster, with buttons to break it. */
+  LivePage page(SampleService service) {
+    return service.page(
+        new DemoControls(cluster, service.userCache()::invalidateAll, new DemoTraffic()), token);
   }
 
   /** What {@code waymark.yaml} would say of this cluster. */
@@ -151,7 +158,13 @@ final class Demo implements AutoCloseable {
     out.printf(
         """
 
-        Serving on %1$s; Ctrl-C stops everything. To try (the first one twice: watch Waymark-Tier):
+        Serving on %1$s; Ctrl-C stops everything.
+
+        To watch it live, with buttons to break it, open
+
+          %1$s/#token=%3$s
+
+        To try (the first one twice: watch Waymark-Tier):
 
           curl -i -H 'Waymark-Explain: true' %1$s/api/users/%2$d
           curl -i -H 'Waymark-Explain: true' -H 'Content-Type: application/json' \
@@ -160,7 +173,7 @@ final class Demo implements AutoCloseable {
           curl -s %1$s/health/ready
 
         """,
-        url, someUser);
+        url, someUser, token);
   }
 
   @Override

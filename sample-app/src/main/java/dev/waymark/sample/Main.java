@@ -72,7 +72,10 @@ public final class Main {
         SampleSchema.install(service.database());
       }
       // A port that others rely on: if it is taken, that is an error.
-      WebServer server = service.serve(arguments.host(), arguments.port());
+      WebServer server =
+          arguments.livePage()
+              ? service.serve(arguments.host(), arguments.port(), service.page())
+              : service.serve(arguments.host(), arguments.port());
       System.out.printf("Serving on http://%s:%d%n", arguments.host(), server.port());
       untilInterrupted();
     }
@@ -84,7 +87,7 @@ public final class Main {
         SampleService service =
             SampleService.open(demo.config(), settings, Telemetry.from(System.getenv()))) {
       demo.load(service);
-      WebServer server = serveOnNextFreePort(service, arguments);
+      WebServer server = serveOnNextFreePort(service, arguments, demo.page(service));
       demo.explain(service, "http://" + arguments.host() + ":" + server.port());
       untilInterrupted();
       System.out.println("\nStopping ...");
@@ -92,11 +95,12 @@ public final class Main {
     System.out.println("Stopped: every server has ended, its files are removed.");
   }
 
-  private static WebServer serveOnNextFreePort(SampleService service, Arguments arguments) {
+  private static WebServer serveOnNextFreePort(
+      SampleService service, Arguments arguments, LivePage page) {
     int first = arguments.port();
     for (int port = first; ; port++) {
       try {
-        WebServer server = service.serve(arguments.host(), port);
+        WebServer server = service.serve(arguments.host(), port, page);
         if (port != first) {
           System.out.printf("Port %d is taken; this is on port %d.%n", first, port);
         }

@@ -32,18 +32,21 @@ final class SampleService implements AutoCloseable {
   private final Reaper reaper;
   private final Users users;
   private final Orders orders;
+  private final Traffic traffic;
 
   private SampleService(
       Deque<AutoCloseable> opened,
       ServerSettings settings,
       Telemetry telemetry,
       ShardedDatabase database,
-      TieredCache<Long, User> userCache) {
+      TieredCache<Long, User> userCache,
+      Traffic traffic) {
     this.opened = opened;
     this.settings = settings;
     this.telemetry = telemetry;
     this.database = database;
     this.userCache = userCache;
+    this.traffic = traffic;
     this.purges =
         new Purges(
             settings.purgeUrl() == null
@@ -72,7 +75,8 @@ final class SampleService implements AutoCloseable {
       opened.push(telemetry);
 
       RoutingMetrics routing = new RoutingMetrics(telemetry.registry());
-      ShardedDatabase database = ShardedDatabase.open(config, routing);
+      Traffic traffic = new Traffic(InstantSource.system());
+      ShardedDatabase database = ShardedDatabase.open(config, routing.and(traffic));
       opened.push(database);
       routing.watch(database);
 
@@ -85,7 +89,7 @@ final class SampleService implements AutoCloseable {
               .listener(caching);
       RedisTier redis = null;
       if (config.redis().isPresent()) {
-        redis = RedisTier.connect(config.redis().get());
+        redis = RedisTier.connect(config.redis().get(), caching.and(traffic.ofCache()));
         opened.push(redis);
         cache
             .redis(redis)
@@ -103,7 +107,7 @@ final class SampleService implements AutoCloseable {
         // Does nothing unless changes.enabled is set. After the caches, which it is for.
         opened.push(database.changes(redis.changes()));
       }
-      return new SampleService(opened, settings, telemetry, database, userCache);
+      return new SampleService(opened, settings, telemetry, database, userCache, traffic);
     } catch (RuntimeException | Error failure) {
       closeAll(opened);
       throw failure;
@@ -139,6 +143,25 @@ final class SampleService implements AutoCloseable {
     reaper.start(REAPED_EVERY);
     opened.push(server);
     return server;
+  }
+
+  /** The same, with the live page. */
+  WebServer serve(String host, int port, LivePage page) {
+    WebServer server = serve(host, port, (Routes) page);
+    page.start();
+    // Closed first: its open streams would hold the server up.
+    opened.push(page);
+    return server;
+  }
+
+  /** The live page, to look at. */
+  LivePage page() {
+    return LivePage.readOnly(database, userCache, traffic);
+  }
+
+  /** The live page with buttons, for those who have the token. */
+  LivePage page(DemoControls controls, String token) {
+    return LivePage.withControls(database, userCache, traffic, controls, token);
   }
 
   ShardedDatabase database() {

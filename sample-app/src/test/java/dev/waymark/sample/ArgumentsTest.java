@@ -11,7 +11,7 @@ class ArgumentsTest {
   @Test
   void theDemoListensOnLoopback() {
     assertThat(Arguments.parse("--demo"))
-        .isEqualTo(new Arguments(new Run.Demo(), "127.0.0.1", 7070, false));
+        .isEqualTo(new Arguments(new Run.Demo(), "127.0.0.1", 7070, true, false));
   }
 
   @Test
@@ -19,12 +19,18 @@ class ArgumentsTest {
     assertThat(
             Arguments.parse(
                 "--config", "waymark.yaml", "--init-schema", "--host", "::1", "--port", "0"))
-        .isEqualTo(new Arguments(new Run.Serve(Path.of("waymark.yaml"), true), "::1", 0, false));
+        .isEqualTo(
+            new Arguments(new Run.Serve(Path.of("waymark.yaml"), true), "::1", 0, false, false));
   }
 
   @Test
   void endsWithItsParentWhenAsked() {
     assertThat(Arguments.parse("--demo", "--stop-with-parent").stopWithParent()).isTrue();
+  }
+
+  @Test
+  void theLivePageIsThereOnRequest() {
+    assertThat(Arguments.parse("--config", "f", "--live-page").livePage()).isTrue();
   }
 
   @Test

@@ -20,6 +20,10 @@ enum Event {
   SETTLE,
   /** A value may be loaded anew while it is still there. */
   REFRESH,
+  /**
+   * A value may be read past the scripts, with the copy of the epoch that stands beside the state.
+   */
+  PLAIN_READ,
   /** A replica becomes primary while some readers still ask the old one. */
   PROMOTION,
   /** Writers may put their row after COMMIT, at any moment. */

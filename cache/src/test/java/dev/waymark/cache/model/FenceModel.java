@@ -181,7 +181,10 @@ final class FenceModel implements Search.Model {
   private final int[] leaseEpoch;
   private final int[] lastIntent;
   private final int[] lastIntentEpoch;
+  private final int plainEpoch;
+  private final int plainServer;
   private final int redisEnd;
+  private final int server;
   private final int saved;
   private final int savedAt;
 
@@ -242,7 +245,10 @@ final class FenceModel implements Search.Model {
     leaseEpoch = row(keys);
     lastIntent = row(keys);
     lastIntentEpoch = row(keys);
+    plainEpoch = one();
+    plainServer = one();
     redisEnd = length;
+    server = one();
     savedAt = one();
     saved = length;
     if (happens(Event.FAILOVER)) {
@@ -283,6 +289,7 @@ final class FenceModel implements Search.Model {
     byte[] state = new byte[length];
     set(state, epochs, 1);
     set(state, epoch, 1);
+    set(state, plainEpoch, happens(Event.PLAIN_READ) ? 1 : 0);
     for (int key = 0; key < keys; key++) {
       set(state, value[key], NONE);
     }
@@ -300,7 +307,8 @@ final class FenceModel implements Search.Model {
     }
     if (promises.contains(Promise.NOTHING_STALE_AT_REST) && isAtRest(state)) {
       for (int key = 0; key < keys; key++) {
-        if (isServed(state, key) && state[value[key]] != state[visible[key]]) {
+        if ((isServed(state, key) || isServedPlainly(state, key))
+            && state[value[key]] != state[visible[key]]) {
           return Optional.of("nothing is under way, and key " + key + " stays stale");
         }
       }
@@ -331,6 +339,22 @@ final class FenceModel implements Search.Model {
 
   private boolean isServed(byte[] state, int key) {
     return state[value[key]] != NONE && isCurrent(state, valueEpoch[key]);
+  }
+
+  /** By a command that sees the value and the epoch's own key, and knows what server answers. */
+  private boolean isServedPlainly(byte[] state, int key) {
+    return happens(Event.PLAIN_READ)
+        && state[value[key]] != NONE
+        && state[valueEpoch[key]] == state[plainEpoch]
+        && (!on(Rule.PLAIN_READ_KNOWS_THE_SERVER) || state[plainServer] == state[server]);
+  }
+
+  /** What any script begins with, where the state is a new one. */
+  private void open(byte[] state) {
+    if (happens(Event.PLAIN_READ)) {
+      set(state, plainEpoch, state[epoch]);
+      set(state, plainServer, state[server]);
+    }
   }
 
   private boolean isCurrent(byte[] state, int tag) {
@@ -546,6 +570,7 @@ final class FenceModel implements Search.Model {
   private void announceOnce(byte[] state, int writer, boolean givesRightToPut) {
     int key = setup.writers[writer];
     int shard = setup.shards[key];
+    open(state);
     if (on(Rule.TIMELINE)) {
       meet(state, shard, state[writerTimeline[writer]]);
     }
@@ -575,6 +600,9 @@ final class FenceModel implements Search.Model {
       set(state, writerEpoch[writer], ++state[epochs]);
     }
     set(state, epoch, state[writerEpoch[writer]]);
+    if (on(Rule.PLAIN_EPOCH_GOES_WITH_THE_STATE)) {
+      open(state);
+    }
     for (int each = 0; each < shards; each++) {
       set(state, horizon[each], NONE);
       set(state, horizonPassed[each], 0);
@@ -602,6 +630,7 @@ final class FenceModel implements Search.Model {
     int shard = setup.shards[key];
     boolean committed = state[writerMaySettle[writer]] == COMMITTED;
     byte[] next = state.clone();
+    open(next);
     set(next, writerMaySettle[writer], 0);
     set(next, writerWrote[writer], 0);
     boolean isOld = on(Rule.TIMELINE) && state[writerTimeline[writer]] != state[timeline[shard]];
@@ -631,6 +660,9 @@ final class FenceModel implements Search.Model {
 
   /** Reads that are one step each: of a value that is there, and of the primary past the cache. */
   private void readSteps(byte[] state, int key, Search.Steps steps) {
+    if (isServedPlainly(state, key)) {
+      returned(state.clone(), key, state[value[key]], "a plain read of key %d finds %d", steps);
+    }
     if (isServed(state, key)) {
       returned(state.clone(), key, state[value[key]], "a read of key %d finds %d", steps);
       if (!happens(Event.REFRESH)) {
@@ -650,6 +682,7 @@ final class FenceModel implements Search.Model {
         set(next, readerDoing[reader], LEASED);
         set(next, readerNeeds[reader], state[floor[key]]);
         if (on(Rule.LEASE)) {
+          open(next);
           forgetSavedLease(next, reader);
           set(next, lease[key], reader + 1);
           set(next, leaseCopy[key], state[doubt[setup.shards[key]]]);
@@ -826,6 +859,7 @@ final class FenceModel implements Search.Model {
     int key = setup.readers[reader];
     int shard = setup.shards[key];
     int label = state[readerFinished[reader]];
+    open(state);
     if (on(Rule.TIMELINE)) {
       meet(state, shard, state[readerTimeline[reader]]);
     }
@@ -855,6 +889,7 @@ final class FenceModel implements Search.Model {
   private boolean fillFromReplica(byte[] state, int reader) {
     int key = setup.readers[reader];
     int shard = setup.shards[key];
+    open(state);
     boolean leased = hasLease(state, reader, key);
     boolean accepted =
         leased
@@ -906,6 +941,7 @@ final class FenceModel implements Search.Model {
     }
     if (happens(Event.SWEEP) && (state[doubt[shard]] & state[finished[shard]]) != 0) {
       byte[] next = state.clone();
+      open(next);
       if (on(Rule.TIMELINE)) {
         meet(next, shard, state[promoted[shard]]);
       }
@@ -948,6 +984,7 @@ final class FenceModel implements Search.Model {
     }
     if (state[recovererToken[shard]] != 0) {
       byte[] next = state.clone();
+      open(next);
       if (on(Rule.TIMELINE)) {
         meet(next, shard, state[recovererTimeline[shard]]);
       }
@@ -1045,6 +1082,7 @@ final class FenceModel implements Search.Model {
   }
 
   private void applyFromStream(byte[] state, int shard, int writer) {
+    open(state);
     int key = setup.writers[writer];
     int xid = state[writerXid[writer]];
     if (on(Rule.STREAM_WITH_XID)) {
@@ -1090,6 +1128,8 @@ final class FenceModel implements Search.Model {
         set(next, lastIntent[key], 0);
         set(next, lastIntentEpoch[key], 0);
       }
+      set(next, plainEpoch, 0);
+      set(next, plainServer, 0);
       steps.add("Redis loses everything", 0, 0, next);
     }
     if (happens(Event.STATE_EVICTION)) {
@@ -1109,6 +1149,7 @@ final class FenceModel implements Search.Model {
         Arrays.fill(next, saved, saved + redisEnd - redis, (byte) 0);
         set(next, savedAt, 0);
         next[losses]++;
+        next[server]++;
         if (on(Rule.BARRIER)) {
           newState(next);
         }

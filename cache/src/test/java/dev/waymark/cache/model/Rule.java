@@ -38,6 +38,10 @@ enum Rule {
   EPOCH,
   /** An epoch never comes back, not even if the counter before it was lost. */
   EPOCH_NEVER_RETURNS,
+  /** The copy of the epoch that plain reads look at is written by whatever begins an epoch. */
+  PLAIN_EPOCH_GOES_WITH_THE_STATE,
+  /** A plain read counts only under the server whose epoch it has found. */
+  PLAIN_READ_KNOWS_THE_SERVER,
   /** Replicas may fill again when a snapshot passed the horizon, and only from its position on. */
   HORIZON_RAISES_FLOOR,
   /** The put after COMMIT needs what this very execution of the announcement returned. */

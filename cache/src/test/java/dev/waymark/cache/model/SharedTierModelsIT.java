@@ -27,6 +27,8 @@ class SharedTierModelsIT {
     Rule.RECORD_WITHOUT_HORIZON,
     Rule.EPOCH,
     Rule.EPOCH_NEVER_RETURNS,
+    Rule.PLAIN_EPOCH_GOES_WITH_THE_STATE,
+    Rule.PLAIN_READ_KNOWS_THE_SERVER,
     Rule.HORIZON_RAISES_FLOOR,
     Rule.PUT_TOKEN_PER_EXECUTION,
     Rule.PUT_TOKEN_OF_EPOCH,
@@ -167,6 +169,31 @@ class SharedTierModelsIT {
       isClean(
           fence(2, 1).losing(1).when(Event.FAILOVER, Event.ROLLBACK, Event.DUPLICATE),
           fence(3, 2).losing(1).when(Event.FAILOVER, Event.ROLLBACK, Event.DUPLICATE));
+    }
+
+    @Test
+    void valuesMayBeReadPlainlyBeforeAnybodyHasFoundOutThatTheStateIsLost() {
+      isClean(
+          fence(2, 1)
+              .losing(2)
+              .when(Event.PLAIN_READ, Event.FLUSH, Event.STATE_EVICTION, Event.EVICTION),
+          fence(2, 2)
+              .losing(2)
+              .when(Event.PLAIN_READ, Event.FLUSH, Event.STATE_EVICTION, Event.CRASH));
+    }
+
+    @Test
+    void valuesMayBeReadPlainlyFromAServerThatTookOver() {
+      isClean(
+          fence(2, 1).losing(1).when(Event.PLAIN_READ, Event.FAILOVER, Event.PUT),
+          fence(2, 2).losing(1).when(Event.PLAIN_READ, Event.FAILOVER, Event.PUT, Event.DUPLICATE));
+    }
+
+    @Test
+    void valuesMayBeReadPlainlyWhileWritersBeginNewEpochs() {
+      isClean(
+          fence(2, 2).when(Event.PLAIN_READ, Event.BULK, Event.CRASH),
+          fence(2, 2).losing(1).when(Event.PLAIN_READ, Event.BULK, Event.STATE_EVICTION));
     }
 
     @Test
@@ -392,6 +419,19 @@ class SharedTierModelsIT {
     @Test
     void valuesOfAnEarlierStateAreCaught() {
       isCaught(Rule.EPOCH, fence(2, 1).losing(1).when(Event.FAILOVER));
+    }
+
+    @Test
+    void plainReadOfAServerThatTookOverIsCaughtIfItIsNotKnownWhoAnswers() {
+      isCaught(
+          Rule.PLAIN_READ_KNOWS_THE_SERVER,
+          fence(2, 1).losing(1).when(Event.PLAIN_READ, Event.FAILOVER));
+    }
+
+    @Test
+    void plainReadOfAnEpochThatIsNotTheStatesIsCaught() {
+      isCaught(
+          Rule.PLAIN_EPOCH_GOES_WITH_THE_STATE, fence(2, 1).when(Event.PLAIN_READ, Event.BULK));
     }
 
     @Test

@@ -1,0 +1,302 @@
+package dev.waymark.benchmarks;
+
+import java.util.List;
+
+/**
+ * What the report says of one or more groups of the summary.
+ *
+ * @param groups that belong together: drawn in one chart
+ * @param metric that is drawn, and by which contenders are judged first
+ * @param judged further metrics by which they are judged
+ * @param text what is measured, and how the peers are set up
+ */
+record Section(String title, List<String> groups, String metric, List<String> judged, String text) {
+  Section {
+    groups = List.copyOf(groups);
+    judged = List.copyOf(judged);
+  }
+
+  private static Section of(
+      String title, List<String> groups, String metric, List<String> judged, String text) {
+    return new Section(title, groups, metric, judged, text.strip());
+  }
+
+  private static List<String> byThreads(String group) {
+    return List.of(group, group + "-4", group + "-16");
+  }
+
+  static final List<Section> ALL =
+      List.of(
+          of(
+              "Routing alone",
+              List.of("routing"),
+              "cpu_ns",
+              List.of("bytes"),
+              """
+              One user by key on a driver that answers at once, three shards with two replicas each, one thread: what is more
+              than raw is what the library costs. CPU time of the thread and bytes per operation.
+
+              `raw` is one HikariCP pool for each node, the shard by a division, the replica by the key's last bit.
+              `waymark-keyed` also knows which replicas are fresh enough for the caller's writes, chooses by load and latency, and
+              keeps a deadline; `waymark-session` does so within a bound session that never goes back in time, `waymark-observed`
+              counts and times every call in Micrometer. `spring` is told by the caller where to go (a variable of the thread) and
+              behind its lazy proxy, with the connection defaults said in advance. `aws` is the wrapper without plugins and routes
+              nothing; `aws-rw` is its simple read/write splitting, one pool for each shard, `setReadOnly(true)` before the read,
+              new connections not verified, dialects said rather than detected, the event queue as it is by default.
+              `shardingsphere` shards by a class (`CLASS_BASED`, faster than an inline expression), `shardingsphere-rw` also
+              splits reads and writes, round robin; both have metadata checks and SQL logging off.
+              """),
+          of(
+              "Point read",
+              byThreads("point-read"),
+              "p50_us",
+              List.of("cpu_ns", "bytes"),
+              """
+              One user by key on real servers, three shards with one replica each, from the replica, by 1, 4 and 16 threads.
+              Contenders are set up as above, each with pools of at most 16 connections. `shardingsphere` without splitting
+              reads from the primaries: its sharding rule knows no others.
+              """),
+          of(
+              "Update",
+              byThreads("update"),
+              "p50_us",
+              List.of("cpu_ns", "bytes"),
+              """
+              One row changed by key. Every `DataSource` sends one statement in autocommit: one round trip. A write by key through
+              Waymark is a transaction whose COMMIT also brings the position for the session's next reads: two round trips.
+              """),
+          of(
+              "Insert",
+              byThreads("insert"),
+              "p50_us",
+              List.of("cpu_ns", "bytes"),
+              """
+              One row inserted by key; autocommit and transaction as for the update.
+              """),
+          of(
+              "Transaction of three statements",
+              byThreads("transaction"),
+              "p50_us",
+              List.of("cpu_ns", "bytes"),
+              """
+              A user is read, changed and noted in another table, in one transaction on the primary, for every contender.
+              """),
+          of(
+              "IN over three shards",
+              byThreads("scatter-in"),
+              "p50_us",
+              List.of("cpu_ns", "bytes"),
+              """
+              Rows of nine keys on three shards. `raw` is a hand-written parallel fan-out.
+              """),
+          of(
+              "Newest 20 over all shards",
+              byThreads("scatter-newest"),
+              "p50_us",
+              List.of("cpu_ns", "bytes"),
+              """
+              The newest twenty rows of all shards, merged. `raw` is a hand-written parallel fan-out with a merge.
+              """),
+          of(
+              "Count with GROUP BY over all shards",
+              byThreads("scatter-count"),
+              "p50_us",
+              List.of("cpu_ns", "bytes"),
+              """
+              Counts by group on every shard, added up. `raw` is a hand-written parallel fan-out that adds.
+              """),
+          of(
+              "Hit in L1",
+              List.of("l1-hit"),
+              "cpu_ns",
+              List.of("bytes"),
+              """
+              CPU time and bytes of a hit in the process. `raw` is Caffeine with a time to live; `spring` is Spring's cache over the
+              same, called as its interceptor calls it (with neither proxy nor key expression); `redisson` is its local cached map,
+              `jetcache` has two levels with invalidation by broadcast.
+              """),
+          of(
+              "Hit in L2",
+              List.of("l2-hit"),
+              "p50_us",
+              List.of("cpu_ns", "bytes"),
+              """
+              The time of one hit in Redis. `raw` is a GET of as many bytes through the same client, undecoded; `redisson-bucket`
+              decodes JSON; `jetcache` uses Jedis, which blocks on the socket in the caller's thread.
+              """),
+          of(
+              "Stampede",
+              List.of("stampede"),
+              "loads",
+              List.of(),
+              """
+              Two JVMs with 64 threads each ask for one cold key at the same moment; a load takes 100 ms. `raw` is a loading cache in
+              each JVM. How often the row was loaded, and until when the last thread had it.
+              """),
+          of(
+              "Hit ratio",
+              List.of("hit-ratio"),
+              "hits_1000_skew_99",
+              List.of(),
+              """
+              Share of hits on a Zipf trace over 100,000 keys, by size and skew. `raw` is Caffeine of the same size.
+              """),
+          of(
+              "Offload",
+              List.of("offload"),
+              "reads_on_replicas",
+              List.of(),
+              """
+              Share of reads that replicas answered, with 10 % writes and about 5 ms between two calls of a client. `raw` asks for no
+              consistency; `sticky-2s` reads from the primary for two seconds after each write, as many routers do.
+              """),
+          of(
+              "Invalidation and promotion",
+              List.of("invalidation", "promotion"),
+              "",
+              List.of(),
+              """
+              How long after a commit another cache's reader gets the new value; how long after a promoted primary's first write
+              the library's first one succeeds.
+              """),
+          of(
+              "Start-up",
+              List.of("start-up"),
+              "wall_ms",
+              List.of("cpu_ms"),
+              """
+              From the first line of `main` in a new JVM to the first row from real servers: three shards with a replica each. One
+              process is one sample. `cpu_ms` is of the whole process, with what the JVM itself needs.
+              """),
+          of(
+              "Weight",
+              List.of("weight"),
+              "mb",
+              List.of("jars"),
+              """
+              What is on the class path for it, pool and driver included.
+              """),
+          of(
+              "Cost as work grows",
+              GrowthRun.groups(),
+              "cpu_ns",
+              List.of(),
+              """
+              The keyed read on the stub driver with more shards (3 to 1,000; also `raw`, for which the processor's caches get too
+              small in the same way), ranges (3 to 100,000), sessions that take turns and keys. `raw` is here the same
+              contender with the least of it, so the ratio is the growth.
+              """));
+
+  /** A goal of the project, as a bound on one figure. */
+  record Goal(
+      String text, String group, String contender, String metric, Bound bound, double most) {
+
+    /** Which of a figure's values is bounded. */
+    enum Bound {
+      OVER,
+      RATIO,
+      MEDIAN
+    }
+
+    static final List<Goal> ALL =
+        List.of(
+            new Goal(
+                "Routing by key: at most 80 ns over raw",
+                "routing",
+                "waymark-keyed",
+                "cpu_ns",
+                Bound.OVER,
+                80),
+            new Goal(
+                "Routing by key: at most 48 B over raw",
+                "routing",
+                "waymark-keyed",
+                "bytes",
+                Bound.OVER,
+                48),
+            new Goal(
+                "Routing by DataSource: at most 500 ns over raw",
+                "routing",
+                "waymark-datasource",
+                "cpu_ns",
+                Bound.OVER,
+                500),
+            new Goal(
+                "Routing by DataSource: at most 512 B over raw",
+                "routing",
+                "waymark-datasource",
+                "bytes",
+                Bound.OVER,
+                512),
+            new Goal(
+                "Point read by key: within the null control",
+                "point-read",
+                "waymark-keyed",
+                "p50_us",
+                Bound.RATIO,
+                1.1),
+            new Goal(
+                "Point read by DataSource: within the null control",
+                "point-read",
+                "waymark-datasource",
+                "p50_us",
+                Bound.RATIO,
+                1.1),
+            new Goal(
+                "IN over three shards: at most 1.05 times a hand-written fan-out",
+                "scatter-in",
+                "waymark-keyed",
+                "p50_us",
+                Bound.RATIO,
+                1.05),
+            new Goal(
+                "Newest 20: at most 1.05 times a hand-written fan-out",
+                "scatter-newest",
+                "waymark-keyed",
+                "p50_us",
+                Bound.RATIO,
+                1.05),
+            new Goal(
+                "L1: at most 20 ns over Caffeine with a time to live",
+                "l1-hit",
+                "waymark",
+                "cpu_ns",
+                Bound.OVER,
+                20),
+            new Goal(
+                "L2: at most 1.05 times the bare client",
+                "l2-hit",
+                "waymark",
+                "p50_us",
+                Bound.RATIO,
+                1.05),
+            new Goal(
+                "Stampede over two JVMs: one load",
+                "stampede",
+                "waymark",
+                "loads",
+                Bound.MEDIAN,
+                1),
+            new Goal(
+                "Start-up: at most 50 ms over raw",
+                "start-up",
+                "waymark-keyed",
+                "wall_ms",
+                Bound.OVER,
+                50),
+            new Goal(
+                "1,000 shards: at most 1.2 times 3",
+                "growth-shards",
+                "shards-1000",
+                "cpu_ns",
+                Bound.RATIO,
+                1.2),
+            new Goal(
+                "100,000 ranges: at most 1.2 times 3",
+                "growth-ranges",
+                "ranges-100000",
+                "cpu_ns",
+                Bound.RATIO,
+                1.2));
+  }
+}

@@ -1,0 +1,4 @@
+package dev.waymark.benchmarks;
+
+/** What every contender makes of a row. */
+record User(long id, String name) {}
