@@ -9,7 +9,6 @@ import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.javalin.http.Context;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.math.BigDecimal;
 import java.text.Normalizer;
 import java.time.DateTimeException;
@@ -123,8 +122,9 @@ final class Input {
     } catch (NumberFormatException outOfBounds) {
       // An exponent that no BigDecimal can hold; the parser lets it through.
       throw Refusal.invalidJson("The body holds a number that is out of all bounds.");
-    } catch (IOException impossible) {
-      throw new UncheckedIOException(impossible);
+    } catch (IOException notText) {
+      // Bytes that begin like UTF-16 or UTF-32 and are neither: no fault of JSON for the parser.
+      throw Refusal.invalidJson("The body is not text in UTF-8.");
     }
     if (!body.isObject()) {
       throw Refusal.invalidJson(

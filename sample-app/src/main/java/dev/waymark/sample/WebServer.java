@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.Server;
@@ -23,6 +24,8 @@ final class WebServer implements AutoCloseable {
   private static final Duration LONGEST_SILENCE = Duration.ofSeconds(15);
 
   private static final Duration LONGEST_WAIT_FOR_REQUESTS = Duration.ofSeconds(10);
+
+  private static final Pattern LONE_PERCENT_SIGN = Pattern.compile("%(?![0-9A-Fa-f]{2})");
 
   private final Parts parts;
   private final Javalin javalin;
@@ -129,6 +132,7 @@ final class WebServer implements AutoCloseable {
     routes.before(parts.observation()::begin);
     routes.before(WebServer::secure);
     routes.before(parts.health()::sendAway);
+    routes.before(WebServer::refuseMalformedUrl);
 
     RequestSessions sessions = new RequestSessions(parts.database());
     routes.before("/api/*", parts.rateLimit()::check);
@@ -149,6 +153,15 @@ final class WebServer implements AutoCloseable {
     parts.health().addTo(routes);
     parts.others().forEach(other -> other.addTo(routes));
     parts.replies().answerFailuresOf(routes);
+  }
+
+  /** Before anybody decodes the URL: that would fail, and look like a fault of ours. */
+  private static void refuseMalformedUrl(Context context) {
+    String query = context.queryString();
+    String url = context.req().getRequestURI() + (query == null ? "" : "?" + query);
+    if (LONE_PERCENT_SIGN.matcher(url).find()) {
+      throw Refusal.of(Problem.REFUSED, "A percent sign in the URL stands for no byte.");
+    }
   }
 
   private static void vary(Context context) {

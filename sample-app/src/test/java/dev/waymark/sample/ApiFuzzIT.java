@@ -98,7 +98,7 @@ class ApiFuzzIT {
 
   private final Random random = new Random(20261127);
   private final List<String> userIds = new ArrayList<>(List.of("1"));
-  private final List<String> orders = new ArrayList<>(List.of("1"));
+  private final List<String[]> orders = new ArrayList<>(List.<String[]>of(new String[] {"1", "1"}));
   private final List<String> tags = new ArrayList<>(List.of("*"));
   private final Map<String, Schema> schemas = new HashMap<>();
   private JsonNode description;
@@ -166,6 +166,9 @@ class ApiFuzzIT {
       Map<String, Set<Integer>> seen) {
     // Half of them are as they should be, or else nothing would ever get as far as the database.
     boolean isFair = random.nextInt(2) == 0;
+    // An order is found with its own user only.
+    String[] pair = any(orders);
+    String user = path.contains("{order}") ? pair[0] : any(userIds);
     StringBuilder target = new StringBuilder(server);
     String filled = path;
     List<String> query = new ArrayList<>();
@@ -176,7 +179,7 @@ class ApiFuzzIT {
       boolean isJunk = !isFair && random.nextInt(3) == 0;
       switch (parameter.path("in").asText()) {
         case "path" -> {
-          String value = isJunk ? junkInUrl() : name.equals("id") ? any(userIds) : any(orders);
+          String value = isJunk ? junkInUrl() : name.equals("id") ? user : pair[1];
           mayMissThePath |= isJunk;
           filled = filled.replace("{" + name + "}", value);
         }
@@ -288,7 +291,7 @@ class ApiFuzzIT {
     String location = answer.header("Location");
     String[] parts = location.split("/");
     if (answer.status() == 201 && location.contains("/orders/")) {
-      orders.add(parts[parts.length - 1]);
+      orders.add(new String[] {parts[parts.length - 3], parts[parts.length - 1]});
     } else if (answer.status() == 201) {
       userIds.add(parts[parts.length - 1]);
     }

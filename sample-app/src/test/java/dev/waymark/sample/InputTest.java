@@ -70,6 +70,15 @@ class InputTest {
   }
 
   @Test
+  void bytesThatAreNoTextAreRefused() {
+    // It begins like UTF-32.
+    byte[] bytes = {0, 0, 0, '{', 0x7F, 0x7F, 0x7F, 0x7F, 1};
+
+    assertThat(catchThrowableOfType(Refusal.class, () -> Input.body(bytes)).problem())
+        .isEqualTo(Problem.INVALID_JSON);
+  }
+
+  @Test
   void deepNestingIsRefusedWithoutHarm() {
     String body = "{\"name\": " + "[".repeat(100_000);
 

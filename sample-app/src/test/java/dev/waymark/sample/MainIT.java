@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The service as a process of its own, the way people start and stop it. */
 class MainIT {
-  private static final Pattern URL = Pattern.compile("http://127\\.0\\.0\\.1:(\\d+)");
+  private static final Pattern URL = Pattern.compile("http://127\\.0\\.0\\.1:(\\d+)[;\\s]");
 
   @TempDir private Path directory;
   private Process process;
@@ -165,11 +165,20 @@ class MainIT {
   private int portAfter(String marker) throws IOException {
     await()
         .atMost(Duration.ofSeconds(120))
-        .until(() -> output().contains(marker) || !process.isAlive());
+        .until(
+            () ->
+                (output().contains(marker) && URL.matcher(afterStart()).find())
+                    || !process.isAlive());
     String output = output();
-    Matcher url = URL.matcher(output.substring(Math.max(0, output.indexOf("Serving on"))));
+    Matcher url = URL.matcher(afterStart());
     assertThat(url.find()).as(output).isTrue();
     return Integer.parseInt(url.group(1));
+  }
+
+  /** A line may be there in part. */
+  private String afterStart() throws IOException {
+    String output = output();
+    return output.substring(Math.max(0, output.indexOf("Serving on")));
   }
 
   private String output() throws IOException {
