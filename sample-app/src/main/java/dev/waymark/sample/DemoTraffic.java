@@ -25,18 +25,21 @@ final class DemoTraffic implements AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
   private @Nullable LoadRun run;
 
+  static LoadPlan plan(URI url) {
+    return LoadPlan.of(url)
+        .withClients(CLIENTS)
+        .withRate(PER_SECOND)
+        .withOrders(ORDER_PERCENT)
+        .untilStopped();
+  }
+
   String start(String url) {
     lock.lock();
     try {
       if (run != null) {
         throw new DemoControls.Impossible("Requests are being sent already.");
       }
-      LoadRun started =
-          new LoadRun(
-              LoadPlan.of(URI.create(url))
-                  .withClients(CLIENTS)
-                  .withRate(PER_SECOND)
-                  .untilStopped());
+      LoadRun started = new LoadRun(plan(URI.create(url)));
       run = started;
       Thread thread = new Thread(() -> send(started), "waymark-sample-traffic");
       thread.setDaemon(true);

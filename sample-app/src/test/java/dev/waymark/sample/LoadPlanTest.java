@@ -22,6 +22,12 @@ class LoadPlanTest {
   }
 
   @Test
+  void theDemosOwnRequestsGiveTheReplicasSomethingToDo() {
+    assertThat(DemoTraffic.plan(HERE))
+        .isEqualTo(new LoadPlan(List.of(HERE), 8, 200, Optional.empty(), 10, 40, 100, 1, 1));
+  }
+
+  @Test
   void everyArgument() {
     assertThat(
             LoadPlan.parse(
