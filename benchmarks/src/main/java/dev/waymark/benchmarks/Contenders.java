@@ -23,6 +23,7 @@ final class Contenders {
       case "waymark-keyed" -> WaymarkKeyed.open(topology);
       case "waymark-session" -> WaymarkKeyed.inSession(topology);
       case "waymark-observed" -> WaymarkKeyed.observed(topology);
+      case "waymark-datasource" -> WaymarkKeyed.dataSource(topology);
       case "spring" -> SpringRouting.open(topology);
       case "aws" -> aws(topology);
       case "aws-rw" -> awsSplitting(topology);

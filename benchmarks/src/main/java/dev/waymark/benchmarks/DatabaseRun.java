@@ -27,6 +27,7 @@ final class DatabaseRun {
           Summary.RAW,
           Summary.NULL_CONTROL,
           "waymark-keyed",
+          "waymark-datasource",
           "spring",
           "aws",
           "aws-rw",

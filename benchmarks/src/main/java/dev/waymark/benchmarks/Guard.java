@@ -11,8 +11,8 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether a change has made a keyed read on the stub driver dearer: bytes over raw, and CPU time as
- * a multiple of raw's, against the figures that are kept in {@code benchmarks/guard.json}. Times
+ * Whether a change has made a read on the stub driver dearer: bytes over raw, and CPU time as a
+ * multiple of raw's, against the figures that are kept in {@code benchmarks/guard.json}. Times
  * themselves are never compared: they are the machine's.
  */
 final class Guard {
@@ -43,7 +43,12 @@ final class Guard {
             folder, bench.effort(), List.of("routing"), bench.classPaths(), bench.cores(), summary);
     List<JmhRun.Contender> contenders = new ArrayList<>();
     for (String name :
-        List.of(Summary.RAW, Summary.NULL_CONTROL, "waymark-keyed", "waymark-session")) {
+        List.of(
+            Summary.RAW,
+            Summary.NULL_CONTROL,
+            "waymark-keyed",
+            "waymark-session",
+            "waymark-datasource")) {
       contenders.add(RoutingRun.contender(name));
     }
     new JmhRun(own, "routing", JmhRun.newestJava())
@@ -57,7 +62,12 @@ final class Guard {
       System.out.println("Kept in " + keptFile);
       return 0;
     }
-    List<String> dearer = dearer(Summary.read(keptFile), now);
+    List<Figure> kept = Summary.read(keptFile);
+    if (kept.isEmpty()) {
+      System.err.println("guard: nothing is kept in " + keptFile + "; run -Dbench=" + KEEP);
+      return 1;
+    }
+    List<String> dearer = dearer(kept, now);
     dearer.forEach(System.err::println);
     System.out.println(dearer.isEmpty() ? "guard: nothing has become dearer" : "guard: dearer");
     return dearer.isEmpty() ? 0 : 1;

@@ -12,6 +12,7 @@ final class RoutingRun {
           Summary.RAW,
           Summary.NULL_CONTROL,
           "waymark-keyed",
+          "waymark-datasource",
           "waymark-session",
           "waymark-observed",
           "spring",

@@ -39,7 +39,8 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               `raw` is one HikariCP pool for each node, the shard by a division, the replica by the key's last bit.
               `waymark-keyed` also knows which replicas are fresh enough for the caller's writes, chooses by load and latency, and
               keeps a deadline; `waymark-session` does so within a bound session that never goes back in time, `waymark-observed`
-              counts and times every call in Micrometer. `spring` is told by the caller where to go (a variable of the thread) and
+              counts and times every call in Micrometer. `waymark-datasource` is told nothing: it finds shard, key and intent in the
+              statement. `spring` is told by the caller where to go (a variable of the thread) and
               behind its lazy proxy, with the connection defaults said in advance. `aws` is the wrapper without plugins and routes
               nothing; `aws-rw` is its simple read/write splitting, one pool for each shard, `setReadOnly(true)` before the read,
               new connections not verified, dialects said rather than detected, the event queue as it is by default.

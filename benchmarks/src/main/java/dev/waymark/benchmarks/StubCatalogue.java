@@ -3,6 +3,7 @@ package dev.waymark.benchmarks;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.sql.Array;
 import java.sql.DatabaseMetaData;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -42,6 +43,9 @@ final class StubCatalogue {
           List.of("users", "name", 2, "text", "text", "public", "NO"),
           List.of("visits", "user_id", 1, "bigint", "int8", "public", "NO"),
           List.of("visits", "note", 2, "text", "text", "public", "NO"));
+
+  private static final List<String> RELATION =
+      List.of("nspname", "relname", "relkind", "relpersistence", "columns", "view", "policies");
 
   private StubCatalogue() {}
 
@@ -88,7 +92,24 @@ final class StubCatalogue {
       return new Table(
           List.of("recovering", "lsn", "timeline", "system", "started"), List.of(state.get()));
     }
+    if (lower.contains("current_schemas")) {
+      return new Table(
+          List.of("current_schemas"), List.of(List.of(List.of("pg_catalog", "public"))));
+    }
+    // Of the server's own relations none is in the measured statement; the users' are these.
+    if (lower.contains("c.relkind") && lower.contains("c.oid >=")) {
+      return new Table(
+          RELATION,
+          List.of(relation("users", "id", "name"), relation("visits", "user_id", "note")));
+    }
+    if (lower.contains("pg_operator")) {
+      return new Table(List.of("oprname", "volatile"), List.of(List.of("=", false)));
+    }
     return new Table(List.of(), List.of());
+  }
+
+  private static List<Object> relation(String name, String... columns) {
+    return List.of("public", name, "r", "p", List.of(columns));
   }
 
   /** Tables and columns of the stub's schema; everything else about it is empty. */
@@ -146,6 +167,7 @@ final class StubCatalogue {
               }
               case "getBoolean" -> Boolean.TRUE.equals(cell(table, at[0], arguments));
               case "getObject" -> cell(table, at[0], arguments);
+              case "getArray" -> array(cell(table, at[0], arguments));
               default -> nothing(method);
             });
   }
@@ -157,6 +179,17 @@ final class StubCatalogue {
             : indexOf(table.columns(), (String) arguments[0]);
     List<Object> cells = table.rows().get(row);
     return column >= 0 && column < cells.size() ? cells.get(column) : null;
+  }
+
+  private static Array array(Object cells) {
+    return cells == null
+        ? null
+        : stub(
+            Array.class,
+            (proxy, method, arguments) ->
+                method.getName().equals("getArray")
+                    ? ((List<?>) cells).toArray(String[]::new)
+                    : nothing(method));
   }
 
   private static int indexOf(List<String> columns, String name) {

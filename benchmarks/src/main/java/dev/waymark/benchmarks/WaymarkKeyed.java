@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import javax.sql.DataSource;
 
 /** Waymark by key: shard map, freshness, replica choice, deadline, retry. */
 final class WaymarkKeyed implements Contender {
@@ -54,8 +55,12 @@ final class WaymarkKeyed implements Contender {
     return new InSession(open(topology), sessions);
   }
 
-  ShardedDatabase database() {
-    return database;
+  /** Waymark's data source, which finds the shard in the statement and is told nothing. */
+  static Contender dataSource(Topology topology) {
+    ShardedDatabase database = ShardedDatabase.open(config(topology, topology.shards().size()));
+    DataSource whole = database.dataSource();
+    return new ByConnection(
+        key -> whole.getConnection(), key -> whole.getConnection(), List.of(database));
   }
 
   static WaymarkConfig config(Topology topology, int ranges) {

@@ -20,6 +20,7 @@ final class Weight {
       List.of("HikariCP", "postgresql", "slf4j-api", "checker-qual");
   private static final List<String> KEYED =
       List.of("waymark-core", "waymark-routing", "snakeyaml-engine", "jspecify");
+  private static final List<String> PARSER = List.of("pgcodekeeper-core", "antlr4-runtime");
   private static final List<String> CACHE =
       List.of(
           "waymark-cache",
@@ -54,6 +55,7 @@ final class Weight {
     Map<String, List<Path>> parts = new LinkedHashMap<>();
     parts.put(Summary.RAW, parts(own, isOf(RAW)));
     parts.put("waymark-keyed", parts(own, isOf(RAW).or(isOf(KEYED))));
+    parts.put("waymark-datasource", parts(own, isOf(RAW).or(isOf(KEYED)).or(isOf(PARSER))));
     parts.put("waymark-with-cache", parts(own, isOf(RAW).or(isOf(KEYED)).or(isOf(CACHE))));
     parts.put("spring", parts(own, isOf(RAW).or(isOf(SPRING)).or(isOf(List.of("jspecify")))));
     parts.put("aws", parts(own, isOf(RAW).or(isOf(List.of("aws-advanced")))));
