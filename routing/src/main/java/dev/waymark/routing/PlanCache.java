@@ -3,6 +3,7 @@ package dev.waymark.routing;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Plans by the text of the statement, so many of them and no more. Safe to share; a hit takes no
@@ -47,6 +48,12 @@ final class PlanCache<P> {
     this.maximumPlans = maximumPlans;
     this.maximumCharacters = maximumCharacters;
     this.versionOf = versionOf;
+  }
+
+  /** The plan of a text if it is there and in use; null does not mean that it is not kept. */
+  @Nullable P find(String sql, long catalogueVersion) {
+    P plan = young.plans.get(sql);
+    return plan != null && versionOf.applyAsLong(plan) == catalogueVersion ? plan : null;
   }
 
   /**

@@ -45,7 +45,10 @@ final class Plans {
   /** The plan of a text with JDBC's question marks. */
   StatementPlan of(String sql) {
     SqlCatalogue catalogue = keeper.current();
-    return cache.get(sql, catalogue.version(), text -> make(text, Markers.JDBC, catalogue));
+    StatementPlan known = cache.find(sql, catalogue.version());
+    return known != null
+        ? known
+        : cache.get(sql, catalogue.version(), text -> make(text, Markers.JDBC, catalogue));
   }
 
   /** The plan of a text that is sent without parameters, in which a question mark is itself. */

@@ -36,6 +36,8 @@ class ShardedStatement
   }
 
   private static final String STATEMENT_NOT_VALID = "26000";
+  private static final int[] NO_PART = {};
+  private static final long[] NO_COUNTS = {};
 
   private final ShardedConnection connection;
   private final Form form;
@@ -88,12 +90,12 @@ class ShardedStatement
   private long updateCount = -1;
   private @Nullable SQLWarning warnings;
 
-  private List<String> batch = new ArrayList<>(0);
+  private List<String> batch = List.of();
 
   /** Where each command of a batch that runs now stands in the whole batch. */
-  private int[] batchPart = new int[0];
+  private int[] batchPart = NO_PART;
 
-  private long[] batchCounts = new long[0];
+  private long[] batchCounts = NO_COUNTS;
 
   ShardedStatement(ShardedConnection connection, Form form, Returned returned) {
     this.connection = connection;
@@ -614,13 +616,16 @@ class ShardedStatement
   public void addBatch(String text) throws SQLException {
     refuseIfPrepared("addBatch");
     checkOpen();
+    if (batch.isEmpty()) {
+      batch = new ArrayList<>();
+    }
     batch.add(text);
   }
 
   @Override
   public void clearBatch() throws SQLException {
     checkOpen();
-    batch.clear();
+    batch = List.of();
   }
 
   @Override
