@@ -64,9 +64,10 @@ final class Plans {
   StatementPlan ofCall(String sql) {
     String inner = sql.replace('{', ' ').replace('}', ' ');
     int call = inner.toLowerCase(java.util.Locale.ROOT).indexOf("call");
-    int equals = inner.indexOf('=');
-    if (equals >= 0 && equals < call && inner.substring(0, equals).strip().endsWith("?")) {
-      inner = inner.substring(0, inner.indexOf('?')) + " " + inner.substring(equals + 1);
+    int equals = inner.lastIndexOf('=', call);
+    if (equals >= 0 && inner.substring(0, equals).strip().endsWith("?")) {
+      inner =
+          inner.substring(0, inner.lastIndexOf('?', equals)) + " " + inner.substring(equals + 1);
     }
     return of(inner);
   }

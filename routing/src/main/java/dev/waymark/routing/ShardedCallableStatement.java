@@ -30,7 +30,12 @@ final class ShardedCallableStatement extends DelegatingCallableStatement {
 
   @Override
   Statement make(Connection on, String planned, Form form, Returned returned) throws SQLException {
-    return form.call(on, text());
+    return form.call(on, withoutComments(text()));
+  }
+
+  /** The driver finds JDBC's braces at the very beginning only, and so not behind a hint. */
+  private static String withoutComments(String sql) {
+    return sql.replaceFirst("(?s)\\A\\s*(/\\*.*?\\*/\\s*)+", "");
   }
 
   @Override

@@ -53,6 +53,10 @@ final class ShardedConnection implements Connection {
   private int holdability = ResultSet.CLOSE_CURSORS_AT_COMMIT;
   private int networkTimeoutMillis;
   private volatile boolean isClosed;
+
+  /** What it had is given back. An aborted connection is closed, and still has to be. */
+  private boolean isReleased;
+
   private volatile @Nullable BoundTransaction transaction;
   private @Nullable CrossShardTransaction acrossShards;
 
@@ -605,7 +609,8 @@ final class ShardedConnection implements Connection {
     if (failure instanceof UnavailableException lost) {
       if (lost.outcome() == Outcome.UNKNOWN) {
         return new SQLNonTransientConnectionException(message, "08007", lost);
-      } else if (Failures.isTimeout(lost) || Failures.isCancelled(lost)) {
+      } else if (lost.getCause() != null
+          && (Failures.isTimeout(lost.getCause()) || Failures.isCancelled(lost.getCause()))) {
         return new SQLTimeoutException(message, "57014", lost);
       }
       return new SQLTransientConnectionException(
@@ -947,9 +952,10 @@ final class ShardedConnection implements Connection {
 
   @Override
   public void close() throws SQLException {
-    if (isClosed) {
+    if (isReleased) {
       return;
     }
+    isReleased = true;
     SQLException trouble = null;
     for (ShardedStatement each = openStatements; each != null; each = openStatements) {
       try {
@@ -976,8 +982,9 @@ final class ShardedConnection implements Connection {
   }
 
   /**
-   * Closes at once, from any thread: a transaction is rolled back by its server, and a statement
-   * that runs fails.
+   * Cuts off at once, from any thread: a transaction is rolled back by its server, and a statement
+   * that runs fails. Whoever has the connection closes it all the same, as the thread that uses it
+   * must be out of it before others get what it had.
    */
   @Override
   public void abort(Executor executor) throws SQLException {

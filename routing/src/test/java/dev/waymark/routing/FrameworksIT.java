@@ -173,10 +173,7 @@ class FrameworksIT {
           });
       List<String> names =
           factory.fromTransaction(
-              session ->
-                  session
-                      .createQuery("select u.name from User u order by u.id", String.class)
-                      .list());
+              session -> session.createQuery("select u.name from User u", String.class).list());
       assertThat(names).containsExactlyInAnyOrder("Ada L", "Grace");
       factory.inTransaction(session -> session.remove(session.find(User.class, second)));
       factory.inTransaction(session -> assertThat(session.find(User.class, second)).isNull());
@@ -276,15 +273,15 @@ class FrameworksIT {
                   .one();
             });
     assertThat(name).isEqualTo("Ada L");
-    List<String> names =
+    List<Long> found =
         jdbi.withHandle(
             handle ->
                 handle
-                    .createQuery("SELECT name FROM users WHERE id IN (<ids>) ORDER BY id")
-                    .bindList("ids", List.of(7L, 1_007L))
-                    .mapTo(String.class)
+                    .createQuery("SELECT id FROM users WHERE id IN (<ids>) ORDER BY id")
+                    .bindList("ids", List.of(1_007L, 7L))
+                    .mapTo(Long.class)
                     .list());
-    assertThat(names).containsExactly("Ada L", "Grace");
+    assertThat(found).containsExactly(7L, 1_007L);
   }
 
   // ---- Flyway -------------------------------------------------------------------------------
