@@ -167,10 +167,6 @@ final class BoundTransaction {
     return written;
   }
 
-  boolean isReading() {
-    return writer == null;
-  }
-
   /** The connection is not given to others as it is. */
   void leavesState() {
     leavesState = true;
@@ -179,15 +175,12 @@ final class BoundTransaction {
   /** Commits, and makes what was written known. */
   void commit(ShardedDatabase database, LongSupplier nanoClock) throws SQLException {
     try {
+      lane.dueAt(database.dueAt());
       if (transaction == null || writer == null || written.isEmpty()) {
-        if (writer != null) {
-          lane.dueAt(database.dueAt());
-        }
         server.commit();
         told(nanoClock);
         return;
       }
-      lane.dueAt(database.dueAt());
       LogPosition position = database.writes().commit(shard, Router.NO_KEY, writer, transaction);
       written.committed(shard.recentWrites(), owner, position);
     } finally {

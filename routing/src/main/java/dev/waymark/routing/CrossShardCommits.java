@@ -264,6 +264,19 @@ final class CrossShardCommits {
     }
   }
 
+  /** Whether a shard knows for certain that a transaction of its own was not committed. */
+  boolean isAborted(LiveShard shard, @Nullable String transactionId, Deadline deadline) {
+    if (transactionId == null) {
+      return false;
+    }
+    try {
+      return elsewhere(
+          shard, deadline, connection -> DecisionLog.isAborted(connection, transactionId));
+    } catch (SQLException unreachable) {
+      return false;
+    }
+  }
+
   private <T> T elsewhere(LiveShard shard, Deadline deadline, Work<T, SQLException> work)
       throws SQLException {
     long until = nanoClock.getAsLong() + Math.max(FINISHING_NANOS, deadline.nanosLeft());

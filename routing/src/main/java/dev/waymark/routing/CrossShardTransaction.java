@@ -66,6 +66,9 @@ public final class CrossShardTransaction {
     private boolean isPrepared;
     private boolean isCommitted;
 
+    /** Null unless it has written. */
+    private @Nullable String transactionId;
+
     /** At or after its commit; null if that is not known, or it has written nothing. */
     private @Nullable LogPosition position;
 
@@ -341,9 +344,10 @@ public final class CrossShardTransaction {
   private static boolean hasWritten(Participant part) throws SQLException {
     try (Statement statement = part.connection().createStatement();
         ResultSet answer =
-            statement.executeQuery("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")) {
+            statement.executeQuery("SELECT pg_current_xact_id_if_assigned()::text")) {
       answer.next();
-      return answer.getBoolean(1);
+      part.transactionId = answer.getString(1);
+      return part.transactionId != null;
     }
   }
 
@@ -399,9 +403,11 @@ public final class CrossShardTransaction {
     } catch (SQLException failure) {
       blame(at, failure);
       abort(coordinator, others, name);
+      tellRollback();
       throw rejected("shard " + at.shard.name() + " could not prepare its part", failure);
     } catch (RuntimeException | Error failure) {
       abort(coordinator, others, name);
+      tellRollback();
       throw failure;
     }
     decide(coordinator, others, name, id, deadline);
@@ -415,13 +421,25 @@ public final class CrossShardTransaction {
       coordinator.position = coordinator.transaction.commit();
     } catch (SQLException failure) {
       blame(coordinator, failure);
+      boolean isRefused = Failures.isOfCommitAlone(failure);
       DecisionLog.Fate fate =
-          Failures.isOfCommitAlone(failure)
-              ? DecisionLog.Fate.ABORTED
-              : commits.fate(coordinator.shard, id, deadline);
+          isRefused ? DecisionLog.Fate.ABORTED : commits.fate(coordinator.shard, id, deadline);
       if (fate == DecisionLog.Fate.ABORTED) {
-        abort(coordinator, others, name);
-        throw rejected("shard " + coordinator.shard.name() + " refused the commit", failure);
+        // A decision is forgotten when all parts are committed: that its row is not there proves
+        // nothing unless a part was still prepared. Else the server knows its own transaction.
+        if (abort(coordinator, others, name)
+            || isRefused
+            || commits.isAborted(coordinator.shard, coordinator.transactionId, deadline)) {
+          tellRollback();
+          throw rejected("shard " + coordinator.shard.name() + " refused the commit", failure);
+        }
+        tellUnknown();
+        throw unknown(
+            "shard "
+                + coordinator.shard.name()
+                + ", which decides, lost its answer, and by now nothing is left of the decision and of"
+                + " the others' parts",
+            failure);
       } else if (fate == DecisionLog.Fate.OPEN) {
         commits.recoverSoon();
         tellUnknown();
@@ -482,14 +500,20 @@ public final class CrossShardTransaction {
     tellCommit();
   }
 
-  private void abort(Participant coordinator, List<Participant> others, String name) {
+  /**
+   * Ends what is left of a transaction that is not committed.
+   *
+   * @return whether a prepared part was there until now
+   */
+  private boolean abort(Participant coordinator, List<Participant> others, String name) {
+    boolean wasPrepared = false;
     // First the decision: from here on it can never be made.
     coordinator.transaction.rollback();
     for (Participant part : others) {
       try {
         if (part.isPrepared) {
           part.connection().setAutoCommit(true);
-          DecisionLog.end(part.connection(), "ROLLBACK", name);
+          wasPrepared |= DecisionLog.end(part.connection(), "ROLLBACK", name);
         } else {
           part.transaction.rollback();
           if (part.connection().isClosed()) {
@@ -506,7 +530,7 @@ public final class CrossShardTransaction {
         commits.recoverSoon();
       }
     }
-    tellRollback();
+    return wasPrepared;
   }
 
   // ---- telling ------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>while the coordinating part is open, the try waits for it, as for any unique key;
  *   <li>if it has committed, the row is there;
  *   <li>if the try succeeds, the coordinating part is over and has not committed, nor ever will:
- *       ids are used once. Nothing need be left behind, so the try is rolled back.
+ *       ids are used once, and a row that was committed is deleted only when no prepared part is
+ *       left. Nothing need be left behind, so the try is rolled back.
  * </ul>
  */
 final class DecisionLog {
@@ -142,6 +143,19 @@ final class DecisionLog {
     } finally {
       if (!connection.isClosed()) {
         connection.rollback();
+      }
+    }
+  }
+
+  /** Whether the server knows that a transaction was rolled back. */
+  static boolean isAborted(Connection connection, String transactionId) throws SQLException {
+    try (PreparedStatement select =
+        connection.prepareStatement(
+            "SELECT coalesce(pg_xact_status(?::text::xid8) = 'aborted', false)")) {
+      select.setString(1, transactionId);
+      try (ResultSet answer = select.executeQuery()) {
+        answer.next();
+        return answer.getBoolean(1);
       }
     }
   }

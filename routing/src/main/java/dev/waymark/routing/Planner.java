@@ -70,7 +70,12 @@ final class Planner {
    */
   SpreadWrites.Answer acrossShards(String sql, SqlScanner.Markers markers) {
     try {
-      List<List<SqlToken>> statements = SqlScanner.scan(sql, markers, backslash).statements();
+      SqlTokens scanned = SqlScanner.scan(sql, markers, backslash);
+      if (Hints.of(scanned.comments()).node() == Hints.Node.REPLICA) {
+        return new SpreadWrites.Answer(
+            null, new Refusal(SqlCode.BAD_HINT, "The hint says replica, and the statement writes"));
+      }
+      List<List<SqlToken>> statements = scanned.statements();
       if (statements.size() != 1) {
         return new SpreadWrites.Answer(
             null, new Refusal(SqlCode.SEVERAL_STATEMENTS, "The text does not hold one statement"));
@@ -85,6 +90,9 @@ final class Planner {
                   SqlCode.HIDDEN_TABLES,
                   "The function " + hidden + " may read tables that are not named"))
           : new SpreadWrites(statement, tokens, sql, tables, catalogue, markers).answer();
+    } catch (Hints.BadHintException bad) {
+      return new SpreadWrites.Answer(
+          null, new Refusal(SqlCode.BAD_HINT, "The hint cannot be followed: " + bad.getMessage()));
     } catch (UnreadableSqlException unreadable) {
       return new SpreadWrites.Answer(
           null,

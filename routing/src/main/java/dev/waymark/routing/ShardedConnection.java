@@ -382,9 +382,15 @@ final class ShardedConnection implements Connection {
     return crossing == Crossing.ALLOWED && !autoCommit && !readOnly;
   }
 
-  private CrossShardTransaction acrossShards() {
+  private CrossShardTransaction acrossShards() throws SQLException {
     CrossShardTransaction known = acrossShards;
     if (known == null) {
+      if (!pending.isEmpty() || isolation != UNSAID && isolation > TRANSACTION_READ_COMMITTED) {
+        throw new Refusal(
+                SqlCode.NEEDS_ONE_SHARD,
+                "A cross-shard transaction is read committed, and has no settings of its own")
+            .exception();
+      }
       known = database.beginAcrossShards();
       acrossShards = known;
     }
@@ -452,6 +458,10 @@ final class ShardedConnection implements Connection {
         if (autoCommit) {
           throw new Refusal(SqlCode.LASTS_IN_SESSION, "With auto-commit it would have no effect")
               .exception();
+        } else if (isAcrossShards()) {
+          throw new Refusal(
+                  SqlCode.NEEDS_ONE_SHARD, "A cross-shard transaction has no settings of its own")
+              .exception();
         } else if (open == null) {
           later(server -> execute(server, plan.sql()));
           statement.answered(0);
@@ -496,6 +506,13 @@ final class ShardedConnection implements Connection {
       List<Destination> to = new ArrayList<>(plans.size());
       for (int i = 0; i < plans.size(); i++) {
         StatementPlan plan = plans.get(i);
+        if (readOnly && !plan.reads()) {
+          throw new SQLException(
+              "cannot execute a batch that writes in a read-only transaction", "25006");
+        }
+        if (isAcrossShards()) {
+          refuseToLeaveState(plan);
+        }
         if (plan.session() != SessionStatement.NONE) {
           throw new Refusal(SqlCode.LASTS_IN_SESSION, "A batch holds statements about the session")
               .exception();
@@ -573,6 +590,9 @@ final class ShardedConnection implements Connection {
         }
         for (int i : part) {
           note(open.written(), statement, to.get(i));
+          if (plans.get(i).leavesState()) {
+            open.leavesState();
+          }
         }
         statement.runWithin(open.server());
         return;
@@ -606,10 +626,10 @@ final class ShardedConnection implements Connection {
   /** A failure of routing as JDBC's callers know it. */
   private static SQLException told(RuntimeException failure) {
     String message = String.valueOf(failure.getMessage());
-    if (failure instanceof UnavailableException lost) {
-      if (lost.outcome() == Outcome.UNKNOWN) {
-        return new SQLNonTransientConnectionException(message, "08007", lost);
-      } else if (lost.getCause() != null
+    if (failure instanceof WaymarkException unknown && unknown.outcome() == Outcome.UNKNOWN) {
+      return new SQLNonTransientConnectionException(message, "08007", unknown);
+    } else if (failure instanceof UnavailableException lost) {
+      if (lost.getCause() != null
           && (Failures.isTimeout(lost.getCause()) || Failures.isCancelled(lost.getCause()))) {
         return new SQLTimeoutException(message, "57014", lost);
       }
@@ -889,7 +909,9 @@ final class ShardedConnection implements Connection {
     BoundTransaction open = transaction;
     if (open != null) {
       open.server().releaseSavepoint(ours.onServer());
-    } else if (!pending.remove(ours)) {
+    } else if (pending.contains(ours)) {
+      pending.remove(ours);
+    } else {
       throw new SQLException("The savepoint is not of this transaction", "3B001");
     }
   }
@@ -897,7 +919,7 @@ final class ShardedConnection implements Connection {
   @Override
   public void setReadOnly(boolean wanted) throws SQLException {
     checkOpen();
-    if (transaction != null && wanted != readOnly) {
+    if (isWithinTransaction() && wanted != readOnly) {
       throw new SQLException(
           "Cannot change transaction read-only property in the middle of a transaction.", "25001");
     }
@@ -913,7 +935,7 @@ final class ShardedConnection implements Connection {
   @Override
   public void setTransactionIsolation(int level) throws SQLException {
     checkOpen();
-    if (transaction != null && level != getTransactionIsolation()) {
+    if (isWithinTransaction() && level != getTransactionIsolation()) {
       throw new SQLException(
           "Cannot change transaction isolation level in the middle of a transaction.", "25001");
     }

@@ -398,9 +398,10 @@ public final class ShardedDatabase implements AutoCloseable {
 
   /**
    * The same data source, but that a transaction with auto-commit off may concern several shards:
-   * all of it is committed or none, as {@link #acrossShards} has it, within {@code calls.deadline}.
-   * It costs two more round trips on each shard, if it has written to several; of one shard, next
-   * to nothing. With auto-commit, and where the connection is read-only, the two are the same.
+   * all of it is committed or none, as {@link #acrossShards} has it. The transaction lasts as long
+   * as its user, its commit {@code calls.deadline}; it is read committed and has no SET LOCAL. It
+   * costs two more round trips on each shard, if it has written to several; of one shard, next to
+   * nothing. With auto-commit, and where the connection is read-only, the two are the same.
    *
    * @throws IllegalStateException as {@link #dataSource()} does
    */

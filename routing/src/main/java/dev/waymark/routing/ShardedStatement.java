@@ -80,6 +80,12 @@ class ShardedStatement
   private volatile @Nullable Connection serverConnection;
 
   /** Our own right to that connection; null within a transaction, which has it. */
+  /** Whether it runs in a transaction that is committed before its rows are read. */
+  private boolean isCommittedAtOnce;
+
+  /** Whether the driver's statement has others than the usual ones. */
+  private boolean serverHasSettings;
+
   private @Nullable Lane lane;
 
   /** Ends a query over several shards that runs now. */
@@ -187,7 +193,13 @@ class ShardedStatement
   @Override
   public Boolean runHeld(OpenTransaction transaction) throws SQLException {
     aftermath = leavesState ? BoundTransaction.Aftermath.DISCARD : BoundTransaction.Aftermath.NONE;
-    runAlone(transaction.server());
+    // Its rows are read after the commit, which a cursor would not outlive.
+    isCommittedAtOnce = true;
+    try {
+      runAlone(transaction.server());
+    } finally {
+      isCommittedAtOnce = false;
+    }
     return true;
   }
 
@@ -241,8 +253,11 @@ class ShardedStatement
       server = known;
       serverConnection = on;
     }
-    if (lastingSettings() || lane == null && queryTimeoutSeconds != 0) {
+    boolean hasSettings = lastingSettings() || lane == null && queryTimeoutSeconds != 0;
+    if (hasSettings || serverHasSettings) {
+      // Also what was taken back since the last time.
       set(known);
+      serverHasSettings = hasSettings;
     }
     return known;
   }
@@ -257,7 +272,7 @@ class ShardedStatement
   }
 
   private void set(Statement on) throws SQLException {
-    on.setFetchSize(fetchSize);
+    on.setFetchSize(isCommittedAtOnce ? 0 : fetchSize);
     on.setMaxRows((int) Math.min(maxRows, Integer.MAX_VALUE));
     on.setMaxFieldSize(maxFieldSize);
     on.setEscapeProcessing(escapeProcessing);
@@ -400,6 +415,7 @@ class ShardedStatement
     Statement open = server;
     server = null;
     serverConnection = null;
+    serverHasSettings = false;
     rows = null;
     keys = null;
     if (open != null) {

@@ -12,6 +12,7 @@ import dev.waymark.WaymarkException;
 import dev.waymark.testkit.ForkedJvm;
 import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.ShardServers;
+import dev.waymark.testkit.TcpProxy;
 import dev.waymark.testkit.TestCluster;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -23,6 +24,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
@@ -385,6 +389,54 @@ class CrossShardTransactionIT {
         .extracting(failure -> ((WaymarkException) failure).outcome())
         .isEqualTo(Outcome.REJECTED);
     assertThat(saved()).isZero();
+  }
+
+  /** The answer to the deciding COMMIT is lost, and others finish all of it meanwhile. */
+  @Test
+  void decisionThatOthersHaveCarriedOutAndForgottenIsNotTakenForARefusal() throws Exception {
+    PostgresServer deciding = primaries().get(0);
+    try (TcpProxy wire = TcpProxy.to(deciding.host(), deciding.port());
+        ShardedDatabase behind =
+            ShardedDatabase.open(
+                Clusters.config(
+                    cluster,
+                    server ->
+                        server == deciding
+                            ? server.url().replace(":" + server.port(), ":" + wire.port())
+                            : server.url()))) {
+      ExecutorService others = Executors.newSingleThreadExecutor();
+      try {
+        List<Future<?>> recovered = new ArrayList<>();
+        assertThatThrownBy(
+                () ->
+                    behind.<Integer, SQLException>acrossShards(
+                        step -> {
+                          if (step == CrossShardStep.ALL_PREPARED) {
+                            wire.loseAnswersContaining("COMMIT");
+                            recovered.add(
+                                others.submit(
+                                    () -> {
+                                      Awaitility.await().atMost(PATIENCE).until(() -> saved() == 1);
+                                      Awaitility.await()
+                                          .atMost(PATIENCE)
+                                          .until(() -> database.recoverAcrossShards().isComplete());
+                                      wire.heal();
+                                      wire.cut();
+                                    }));
+                          }
+                        },
+                        CrossShardTransactionIT::saveAll))
+            .isInstanceOf(WaymarkException.class)
+            .extracting(failure -> ((WaymarkException) failure).outcome())
+            .isEqualTo(Outcome.UNKNOWN);
+        for (Future<?> each : recovered) {
+          each.get();
+        }
+      } finally {
+        others.shutdownNow();
+      }
+    }
+    assertThat(saved()).isEqualTo(3);
   }
 
   @Test

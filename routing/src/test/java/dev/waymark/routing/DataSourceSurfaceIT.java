@@ -64,7 +64,8 @@ class DataSourceSurfaceIT {
   @AfterEach
   void nothingIsLeft() throws SQLException {
     connection.close();
-    assertThat(shards.inUse()).isZero();
+    // The decision of a transaction across shards is forgotten in the background.
+    await().untilAsserted(() -> assertThat(shards.inUse()).isZero());
   }
 
   // ---- types --------------------------------------------------------------------------------
@@ -161,6 +162,27 @@ class DataSourceSurfaceIT {
     }
     assertThat(column(connection, "SELECT name FROM users"))
         .containsExactlyInAnyOrder("Ada?", "Grace?");
+  }
+
+  @Test
+  void aTransactionAcrossShardsDropsNothingThatWasAskedOfIt() throws SQLException {
+    try (Connection across = shards.database().dataSourceAcrossShards().getConnection()) {
+      across.setAutoCommit(false);
+      assertThatThrownBy(() -> update(across, "SET LOCAL lock_timeout = '1s'"))
+          .hasMessageStartingWith("WM-018");
+      assertThatThrownBy(() -> update(across, "DELETE FROM users /* waymark: key=4x2 */"))
+          .hasMessageStartingWith("WM-010");
+      across.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
+      assertThatThrownBy(() -> update(across, "UPDATE users SET name = 'x' WHERE id = 7"))
+          .hasMessageStartingWith("WM-018");
+      across.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+      update(across, "UPDATE users SET name = 'x' WHERE id = 7");
+      assertThatThrownBy(() -> across.setReadOnly(true))
+          .hasFieldOrPropertyWithValue("SQLState", "25001");
+      across.rollback();
+    }
+    assertThat(column(connection, "SELECT name FROM users"))
+        .containsExactlyInAnyOrder("Ada", "Grace");
   }
 
   // ---- bad input ----------------------------------------------------------------------------

@@ -78,6 +78,60 @@ class DataSourceTransactionsIT {
   }
 
   @Test
+  void settingsThatAreTakenBackAreGone() throws SQLException {
+    update(connection, "INSERT INTO users (id, name) VALUES (8, 'Eve')");
+    try (PreparedStatement names =
+        connection.prepareStatement("SELECT name FROM users WHERE id IN (7, 8)")) {
+      names.setMaxRows(1);
+      assertThat(rows(names)).isEqualTo(1);
+      names.setMaxRows(0);
+      assertThat(rows(names)).isEqualTo(2);
+    }
+  }
+
+  private static int rows(PreparedStatement statement) throws SQLException {
+    int count = 0;
+    try (ResultSet rows = statement.executeQuery()) {
+      while (rows.next()) {
+        count++;
+      }
+    }
+    return count;
+  }
+
+  @Test
+  void rowsOfAWriteAreAllThereAfterItsCommit() throws SQLException {
+    connection.setAutoCommit(true);
+    update(connection, "INSERT INTO users (id, name) VALUES (8, 'Eve')");
+    try (PreparedStatement write =
+        connection.prepareStatement(
+            "UPDATE users SET name = name || '!' WHERE id IN (7, 8) RETURNING name")) {
+      write.setFetchSize(1);
+      assertThat(rows(write)).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void aSavepointThatIsOverCannotBeReleased() throws SQLException {
+    Savepoint over = connection.setSavepoint();
+    connection.rollback();
+
+    assertThatThrownBy(() -> connection.releaseSavepoint(over))
+        .hasFieldOrPropertyWithValue("SQLState", "3B001");
+  }
+
+  @Test
+  void aReadOnlyConnectionWritesNoBatch() throws SQLException {
+    connection.setAutoCommit(true);
+    connection.setReadOnly(true);
+    try (Statement batch = connection.createStatement()) {
+      batch.addBatch("UPDATE users SET name = 'x' WHERE id = 7");
+      assertThatThrownBy(batch::executeBatch).hasMessageContaining("read-only");
+    }
+    assertThat(names(0)).containsExactly("Ada");
+  }
+
+  @Test
   void whatIsCommittedStaysAndWhatIsRolledBackDoesNot() throws SQLException {
     update(connection, "UPDATE users SET name = 'Ada L' WHERE id = 7");
     update(connection, "INSERT INTO users (id, name) VALUES (8, 'Eve')");

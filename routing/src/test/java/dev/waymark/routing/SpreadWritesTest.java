@@ -41,6 +41,16 @@ class SpreadWritesTest {
     assertThat(rows.behind()).containsExactly(3);
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "DELETE FROM users /* waymark: key=4x2 */",
+        "DELETE FROM users /* waymark: replica */",
+      })
+  void aHintThatCannotBeFollowedIsNotPassedOver(String sql) {
+    assertThat(Objects.requireNonNull(answer(sql).refusal()).code()).isEqualTo(SqlCode.BAD_HINT);
+  }
+
   @Test
   void whatIsTiedToTheRowsOwnKeyRunsOnEachShard() {
     assertThat(((SpreadWrite.ByKey) write("DELETE FROM users WHERE id IN (1, ?)")).keys())
