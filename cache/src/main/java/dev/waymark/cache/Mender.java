@@ -4,6 +4,7 @@ import dev.waymark.Horizon;
 import dev.waymark.Horizons;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -104,18 +105,21 @@ final class Mender {
     if (jobs == null) {
       return;
     }
+    Set<Loss> left = new HashSet<>(jobs.keySet());
     try {
       jobs.values().forEach(job -> reached(Steps.Step.UNRECOVERED, job.address));
       Horizon horizon = draw(drawnBy, shard);
       jobs.forEach(
           (loss, job) -> {
             boolean told = horizon != null && tell(loss, job.address, horizon);
+            // Once only: from now on somebody else may be at it.
+            left.remove(loss);
             beingMended.remove(loss);
             (told ? job.mended : job.failed).run();
           });
     } finally {
       // Whatever a job has thrown, the next reader may try again.
-      jobs.keySet().forEach(beingMended::remove);
+      left.forEach(beingMended::remove);
     }
   }
 

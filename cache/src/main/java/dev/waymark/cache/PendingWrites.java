@@ -274,6 +274,10 @@ final class PendingWrites<K, V> implements TransactionHook {
       local.invalidate(key, keys.hash(key));
       loads.forgetFailure(key);
     }
+    if (!tags.isEmpty()) {
+      // Nobody knows which keys carry a tag.
+      loads.forgetFailures();
+    }
     for (String tag : tags) {
       local.invalidateHash(KeyForm.Tagged.address(cache, tag).hash());
     }

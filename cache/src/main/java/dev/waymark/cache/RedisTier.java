@@ -181,8 +181,9 @@ public final class RedisTier implements AutoCloseable {
   }
 
   /**
-   * Ends all connections and threads. Caches that still use this tier go on with L1 and the
-   * database.
+   * Ends all connections and threads. Caches that still use this tier go on reading with L1 and the
+   * database; they refuse what is to be written, unless they are built with {@link
+   * TieredCache.Builder#commitWithoutRedis}.
    */
   @Override
   public void close() {

@@ -242,6 +242,7 @@ public final class TieredCache<K, V> {
   public void invalidateTag(String tag) {
     refuseWithoutTags();
     CacheKey address = KeyForm.Tagged.address(name, tag);
+    loads.forgetFailures();
     local.invalidateHash(address.hash());
     redis.announceNowOrLater(List.of(address), new SharedTier.Change.Elsewhere());
     local.invalidateHash(address.hash());

@@ -169,6 +169,24 @@ class BadInputTest {
   }
 
   @Test
+  void failureIsForgottenWithItsTag() {
+    TieredCache<Long, String> cache =
+        processes.cache().tag(key -> "all").failureTimeToLive(Duration.ofMinutes(5)).build();
+    processes.database.afterReading =
+        () -> {
+          throw new IllegalStateException("broken");
+        };
+    assertThatThrownBy(() -> cache.get(7L)).hasMessage("broken");
+    processes.database.afterReading = () -> {};
+    assertThatThrownBy(() -> cache.get(7L)).hasMessage("broken");
+    FakeTransaction write = new FakeTransaction();
+    cache.invalidateTag(write, "all");
+    write.beforeCommit();
+    write.afterCommit(Rows.at(200));
+    assertThat(cache.get(7L)).isEqualTo("seven");
+  }
+
+  @Test
   void errorsOfTheVirtualMachineAreNotRemembered() {
     TieredCache<Long, String> cache =
         processes.cache().failureTimeToLive(Duration.ofMinutes(5)).build();

@@ -111,6 +111,21 @@ class MenderTest {
   }
 
   @Test
+  void lossThatIsToldAgainWhileTheRestIsMendedIsStillTakenOnce() {
+    mender.mendLater(inBucket(1), "a", "s", () -> done.add("first"), () -> done.add("failed"));
+    mender.mendLater(
+        inBucket(2),
+        "b",
+        "s",
+        () -> assertThat(mendLater(1, "a", "s")).as("taken by the next").isTrue(),
+        () -> done.add("failed"));
+    upkeep.remove().run();
+    assertThat(mendLater(1, "a", "s")).isFalse();
+    upkeep.remove().run();
+    assertThat(done).containsExactly("first", "mended 1");
+  }
+
+  @Test
   void withoutHorizonsNothingIsMended() {
     Mender none = new Mender("users", RedisTier.none(), null);
     assertThat(none.mend(inBucket(1), "a", "s")).isFalse();

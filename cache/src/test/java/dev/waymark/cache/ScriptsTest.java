@@ -25,7 +25,7 @@ class ScriptsTest {
 
   /** With a new one, a race without it is due. */
   @Test
-  void everyGuardHasARaceThatIsLostWithoutIt() {
+  void everyGuardIsListedAmongTheRaces() {
     Set<String> found = new TreeSet<>();
     Scripts.changedBy(
         script -> {
