@@ -15,6 +15,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Gives texts keys, so that a table can be sharded by the hash of one: e-mail addresses and
@@ -86,6 +87,15 @@ final class HashRing {
   }
 
   private static HashRing select(Connection connection) throws SQLException {
+    return in(connection)
+        .orElseThrow(
+            () ->
+                new IllegalStateException(
+                    "The schema has no hash ring. Start once with --init-schema."));
+  }
+
+  /** The ring that a shard has, if it has one yet. */
+  static Optional<HashRing> in(Connection connection) throws SQLException {
     try (PreparedStatement select =
             connection.prepareStatement(
                 "SELECT s, s + n FROM hash_ring, unnest(starts, sizes) WITH ORDINALITY AS r (s, n, i)"
@@ -95,11 +105,7 @@ final class HashRing {
       while (rows.next()) {
         keys.add(new KeyRange(rows.getLong(1), rows.getLong(2)));
       }
-      if (keys.isEmpty()) {
-        throw new IllegalStateException(
-            "The schema has no hash ring. Start once with --init-schema.");
-      }
-      return new HashRing(List.copyOf(keys));
+      return keys.isEmpty() ? Optional.empty() : Optional.of(new HashRing(List.copyOf(keys)));
     }
   }
 

@@ -85,7 +85,17 @@ final class LiveFeed implements AutoCloseable {
   /** Looks once a second from now on. */
   void start() {
     var unused =
-        ticker.scheduleAtFixedRate(this::tick, PERIOD_MILLIS, PERIOD_MILLIS, TimeUnit.MILLISECONDS);
+        ticker.scheduleAtFixedRate(
+            this::tickAgain, PERIOD_MILLIS, PERIOD_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /** A scheduled task that throws never runs again. */
+  private void tickAgain() {
+    try {
+      tick();
+    } catch (RuntimeException failure) {
+      log.warn("The live page is not fed this time", failure);
+    }
   }
 
   /** Looks now. */

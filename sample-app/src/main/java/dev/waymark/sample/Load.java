@@ -29,14 +29,16 @@ public final class Load {
       reportOnSignal(run, reported);
       LoadReport report = run.run(progress(System.out)::line);
       System.out.println("\n" + report);
-      status = report.failed() == 0 ? 0 : 1;
+      status = report.failed() == 0 && report.requests() > 0 ? 0 : 1;
     } catch (IOException noService) {
       System.err.println(
           "%s does not answer as it should: %s"
               .formatted(plan.get().urls().get(0), noService.toString()));
       status = 1;
+    } finally {
+      // Whatever ended it: the hook waits for this.
+      reported.countDown();
     }
-    reported.countDown();
     // Within a hook's time this would wait for the hook, which has just been let go.
     System.exit(status);
   }

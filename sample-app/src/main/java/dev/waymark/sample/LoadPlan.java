@@ -177,7 +177,8 @@ record LoadPlan(
   private static void url(
       String argument, Deque<String> rest, List<URI> urls, List<String> problems) {
     String text = rest.isEmpty() ? "" : rest.pop();
-    if (text.matches("https?://[^/@?#\\s]+/?")) {
+    if (text.matches(
+        "https?://[A-Za-z0-9.-]+(:\\d{1,5})?/?|https?://\\[[0-9A-Fa-f:.]+](:\\d{1,5})?/?")) {
       urls.add(URI.create(text.endsWith("/") ? text.substring(0, text.length() - 1) : text));
     } else {
       problems.add(argument + " must look like http://host:7070, not '" + text + "'.");

@@ -11,7 +11,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Starts the sample service, over a cluster of its own or over somebody's servers. */
 public final class Main {
-  /** How long closing may take before the process ends all the same. */
+  /** How long closing may take after the drain before the process ends all the same. */
   private static final long PATIENCE_MILLIS = 20_000;
 
   /** How many ports the demo tries, one after the other. */
@@ -33,7 +33,7 @@ public final class Main {
     }
     AtomicBoolean stopping = new AtomicBoolean();
     CountDownLatch closed = new CountDownLatch(1);
-    closeOnSignal(stopping, closed);
+    closeOnSignal(stopping, closed, settings.drain().toMillis() + PATIENCE_MILLIS);
     if (arguments.stopWithParent()) {
       stopWithParent();
     }
@@ -117,7 +117,8 @@ public final class Main {
    * A signal interrupts the main thread, wherever it is, and waits until it has closed what it
    * opened. A hook that did the closing itself would need to know how far the start had come.
    */
-  private static void closeOnSignal(AtomicBoolean stopping, CountDownLatch closed) {
+  private static void closeOnSignal(
+      AtomicBoolean stopping, CountDownLatch closed, long patienceMillis) {
     Thread main = Thread.currentThread();
     Runtime.getRuntime()
         .addShutdownHook(
@@ -126,7 +127,7 @@ public final class Main {
                   stopping.set(true);
                   main.interrupt();
                   try {
-                    if (!closed.await(PATIENCE_MILLIS, TimeUnit.MILLISECONDS)) {
+                    if (!closed.await(patienceMillis, TimeUnit.MILLISECONDS)) {
                       System.err.println("Closing takes too long; ending all the same.");
                     }
                   } catch (InterruptedException endNow) {

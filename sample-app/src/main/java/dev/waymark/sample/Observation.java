@@ -1,6 +1,7 @@
 package dev.waymark.sample;
 
 import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
 import io.javalin.router.Endpoint;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -86,10 +87,10 @@ final class Observation {
             .extract(io.opentelemetry.context.Context.root(), context, HEADERS);
     Span span =
         tracer
-            .spanBuilder(context.method().name())
+            .spanBuilder(method(context))
             .setParent(parent)
             .setSpanKind(SpanKind.SERVER)
-            .setAttribute(METHOD, context.method().name())
+            .setAttribute(METHOD, method(context))
             .setAttribute(PATH, context.path())
             .startSpan();
     if (span.getSpanContext().isValid()) {
@@ -124,7 +125,7 @@ final class Observation {
     String route = route(context);
     int status = context.statusCode();
     Timer.builder("http.server.requests")
-        .tags("method", context.method().name(), "route", route, "status", "" + status)
+        .tags("method", method(context), "route", route, "status", "" + status)
         .publishPercentileHistogram()
         .minimumExpectedValue(Duration.ofMillis(1))
         .maximumExpectedValue(Duration.ofSeconds(10))
@@ -132,12 +133,12 @@ final class Observation {
         .record((long) (millis * 1e6), TimeUnit.NANOSECONDS);
     requests
         .atInfo()
-        .addKeyValue("method", context.method().name())
+        .addKeyValue("method", method(context))
         .addKeyValue("route", route)
         .addKeyValue("status", status)
         .addKeyValue("millis", Math.round(millis))
-        .log("{} {} {} in {} ms", context.method().name(), route, status, Math.round(millis));
-    observed.span().updateName(context.method().name() + " " + route);
+        .log("{} {} {} in {} ms", method(context), route, status, Math.round(millis));
+    observed.span().updateName(method(context) + " " + route);
     observed.span().setAttribute(ROUTE, route).setAttribute(STATUS, (long) status);
     if (status >= 500) {
       observed.span().setStatus(StatusCode.ERROR);
@@ -145,6 +146,12 @@ final class Observation {
     observed.span().end();
     MDC.remove("request_id");
     MDC.remove("trace_id");
+  }
+
+  /** A client may send any word: not each is worth a meter. */
+  private static String method(Context context) {
+    HandlerType method = context.method();
+    return HandlerType.commonHttp().contains(method) ? method.name() : "OTHER";
   }
 
   /** The pattern and not the path: a path names a user, and there are too many of them. */

@@ -2,7 +2,6 @@ package dev.waymark.sample;
 
 import dev.waymark.ConfigurationException;
 import dev.waymark.ConfigurationException.Problem;
-import dev.waymark.KeyRange;
 import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.Table;
@@ -16,6 +15,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /** Brings the tables, and what keeps misplaced rows out of them, to every shard. */
 final class SampleSchema {
@@ -62,27 +62,38 @@ final class SampleSchema {
    */
   static void install(ShardedDatabase database) throws SQLException {
     String sql = sql();
+    List<Shard> owners =
+        database.map().shards().stream()
+            .filter(shard -> !database.map().rangesOf(shard.name()).isEmpty())
+            .toList();
+    // All are looked at before any is given one: a shard that is new must not bring a ring of its
+    // own.
     HashRing ring = null;
-    for (Shard shard : database.map().shards()) {
-      List<KeyRange> ranges = database.map().rangesOf(shard.name());
-      if (!ranges.isEmpty()) {
-        // The first shard's ring, made from this map unless there was one, is every shard's.
-        HashRing wanted = ring == null ? HashRing.of(database.map()) : ring;
-        HashRing kept =
-            database.write(
-                ranges.get(0).from(),
-                connection -> {
-                  try (Statement statement = connection.createStatement()) {
-                    statement.execute(sql);
-                  }
-                  return wanted.keepIn(connection);
-                });
-        if (ring != null && !ring.equals(kept)) {
-          throw new IllegalStateException(
-              "Shard %s has another hash ring than the first shard: %s and not %s"
-                  .formatted(shard.name(), kept, ring));
-        }
-        ring = kept;
+    for (Shard shard : owners) {
+      Optional<HashRing> found =
+          database.write(
+              anyKey(database, shard),
+              connection -> {
+                try (Statement statement = connection.createStatement()) {
+                  statement.execute(sql);
+                }
+                return HashRing.in(connection);
+              });
+      if (ring != null && found.isPresent() && !ring.equals(found.get())) {
+        throw new IllegalStateException(
+            "Shard %s has another hash ring than a shard before it: %s and not %s"
+                .formatted(shard.name(), found.get(), ring));
+      }
+      ring = ring == null ? found.orElse(null) : ring;
+    }
+    HashRing everywhere = ring == null ? HashRing.of(database.map()) : ring;
+    for (Shard shard : owners) {
+      HashRing kept = database.write(anyKey(database, shard), everywhere::keepIn);
+      if (!kept.equals(everywhere)) {
+        // Two processes that made one at the same time, by different maps.
+        throw new IllegalStateException(
+            "Shard %s has been given another hash ring meanwhile: %s and not %s"
+                .formatted(shard.name(), kept, everywhere));
       }
     }
     database.schema().install();
@@ -90,6 +101,10 @@ final class SampleSchema {
     if (!problems.isEmpty()) {
       throw new IllegalStateException("The schema is not complete: " + problems);
     }
+  }
+
+  private static long anyKey(ShardedDatabase database, Shard owner) {
+    return database.map().rangesOf(owner.name()).get(0).from();
   }
 
   private static String sql() {

@@ -23,9 +23,12 @@ final class Telemetry implements Routes, AutoCloseable {
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final JvmGcMetrics garbageCollection = new JvmGcMetrics();
+  private final OpenTelemetry openTelemetry;
   private final Observation observation;
 
+  /** Takes over what is given: {@link #close} closes it. */
   Telemetry(OpenTelemetry openTelemetry) {
+    this.openTelemetry = openTelemetry;
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);
     new ProcessorMetrics().bindTo(registry);
@@ -36,13 +39,15 @@ final class Telemetry implements Routes, AutoCloseable {
 
   /**
    * OpenTelemetry as its standard variables configure it, spans only; nothing where none says where
-   * to send them. Sends what is left when the process ends.
+   * to send them. It belongs to whoever closes {@link Telemetry}: not to a hook of its own, which
+   * would end it at the signal, while requests are still answered.
    */
   static OpenTelemetry from(Map<String, String> environment) {
     if (!environment.containsKey(ENDPOINT) && !environment.containsKey(TRACES_ENDPOINT)) {
       return OpenTelemetry.noop();
     }
     return AutoConfiguredOpenTelemetrySdk.builder()
+        .disableShutdownHook()
         .addPropertiesSupplier(
             () ->
                 Map.of(
@@ -72,9 +77,13 @@ final class Telemetry implements Routes, AutoCloseable {
                 .result(registry.scrape()));
   }
 
+  /** Sends the spans that are left. */
   @Override
-  public void close() {
+  public void close() throws Exception {
     garbageCollection.close();
     registry.close();
+    if (openTelemetry instanceof AutoCloseable sdk) {
+      sdk.close();
+    }
   }
 }

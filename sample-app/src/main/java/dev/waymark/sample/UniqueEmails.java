@@ -3,6 +3,7 @@ package dev.waymark.sample;
 import dev.waymark.Consistency;
 import dev.waymark.KeyRange;
 import dev.waymark.Shard;
+import dev.waymark.WaymarkException;
 import dev.waymark.routing.ShardedDatabase;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -14,6 +15,8 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Keeps e-mail addresses unique over all shards, without a transaction over two of them.
@@ -34,6 +37,7 @@ import org.jspecify.annotations.Nullable;
  * first, and {@link Reaper} settles what nobody asks for. Thread-safe.
  */
 final class UniqueEmails {
+  private static final Logger log = LoggerFactory.getLogger(UniqueEmails.class);
   private final ShardedDatabase database;
   private final Duration grace;
   private volatile @Nullable HashRing ring;
@@ -297,7 +301,7 @@ final class UniqueEmails {
    * Settles up to so many entries of a shard that were left behind: reservations that nobody
    * confirmed, and addresses that their users gave up.
    *
-   * @return how many there were
+   * @return how many could be
    */
   int settleLeftBehind(Shard shard, int most) throws SQLException {
     List<KeyRange> ranges = database.map().rangesOf(shard.name());
@@ -315,24 +319,49 @@ final class UniqueEmails {
                     "NOT confirmed AND reserved_at < now() - make_interval(secs => ?) LIMIT "
                         + most,
                     null));
+    int settled = 0;
     for (Entry entry : unconfirmed) {
-      settle(entry);
+      settled += settledNow(entry.reservation(), () -> settle(entry));
     }
     List<Reservation> released =
         database.read(anyKey, Consistency.strong(), connection -> released(connection, most));
     for (Reservation each : released) {
-      settle(each.email(), each.userId());
-      // Settled: if the entry was this one, it is gone; if it is another, that stands for itself.
-      database.write(
-          each.userId(),
-          connection -> {
-            if (lockDecision(connection, each).equals("released")) {
-              decide(connection, each, "revoked");
-            }
-            return true;
-          });
+      settled +=
+          settledNow(
+              each,
+              () -> {
+                settle(each.email(), each.userId());
+                // Settled: if the entry was this one, it is gone; if it is another, that stands for
+                // itself.
+                database.write(
+                    each.userId(),
+                    connection -> {
+                      if (lockDecision(connection, each).equals("released")) {
+                        decide(connection, each, "revoked");
+                      }
+                      return true;
+                    });
+              });
     }
-    return unconfirmed.size() + released.size();
+    return settled;
+  }
+
+  private interface Settling {
+    void run() throws SQLException;
+  }
+
+  /** One whose other shard does not answer must not hold up the rest. */
+  private static int settledNow(Reservation reservation, Settling settling) {
+    try {
+      settling.run();
+      return 1;
+    } catch (WaymarkException | SQLException failure) {
+      log.info(
+          "An address of user {} is not settled this time: {}",
+          reservation.userId(),
+          failure.getMessage());
+      return 0;
+    }
   }
 
   private List<Reservation> released(Connection connection, int most) throws SQLException {

@@ -193,7 +193,7 @@ class DeployTest {
     int drain =
         Integer.parseInt((String) at(deployment, "spec.template.spec.containers.0.env.0.value"));
 
-    // Main gives up after 20 s.
+    // Main gives up 20 s after the drain.
     assertThat(grace).isGreaterThan(drain + 20);
   }
 

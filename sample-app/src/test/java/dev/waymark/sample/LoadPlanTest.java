@@ -65,6 +65,14 @@ class LoadPlanTest {
   }
 
   @Test
+  void aHostThatNoUrlCanHaveIsRefused() {
+    assertThatThrownBy(() -> LoadPlan.parse("--url", "http://a_b:1"))
+        .hasMessage("--url must look like http://host:7070, not 'http://a_b:1'.");
+    assertThat(LoadPlan.parse("--url", "http://[::1]:7070/").orElseThrow().urls().get(0).getHost())
+        .isEqualTo("[::1]");
+  }
+
+  @Test
   void helpWinsOverWhatElseIsSaid() {
     assertThat(LoadPlan.parse("--clients", "x", "--help")).isEmpty();
   }

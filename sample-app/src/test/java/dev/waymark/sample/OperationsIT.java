@@ -21,6 +21,10 @@ import io.opentelemetry.sdk.trace.data.SpanData;
 import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -101,6 +105,25 @@ class OperationsIT {
                 assertThat(client.get("/metrics").response().body())
                     .contains("route=\"none\",status=\"404\"")
                     .doesNotContain("nothing"));
+  }
+
+  @Test
+  void methodsOfClientsMakeNoMetersOfTheirOwn() throws Exception {
+    HttpClient http = HttpClient.newHttpClient();
+    for (String word : List.of("AAAQ", "AAAR")) {
+      http.send(
+          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/api/users/1"))
+              .method(word, HttpRequest.BodyPublishers.noBody())
+              .build(),
+          HttpResponse.BodyHandlers.discarding());
+    }
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(client.get("/metrics").response().body())
+                    .contains("method=\"OTHER\"")
+                    .doesNotContain("AAAQ")
+                    .doesNotContain("AAAR"));
   }
 
   @Test
