@@ -134,7 +134,8 @@ final class FaultClient {
           underWay.length == 0
               ? -1
               : underWay[Math.min(underWay.length - 1, (int) (underWay.length * 0.99))];
-      System.out.println("tick " + number + " " + ended + " " + failed + " " + p99 / 1_000);
+      System.out.println(
+          "tick " + number + " " + ended + " " + failed + " " + (p99 < 0 ? -1 : p99 / 1_000));
     }
     System.out.println(
         "end "

@@ -22,7 +22,6 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.SplittableRandom;
@@ -30,7 +29,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Figures of routing on real servers: offload, a replica that dies or hangs, a promotion. */
+/** Figures of routing on real servers: offload, a promotion. */
 final class RoutingFigures {
   private static final int KEYS = 10_000;
   private static final int CLIENTS = 4;
@@ -202,8 +201,8 @@ final class RoutingFigures {
 
   // ---- the rest -------------------------------------------------------------------------------
 
-  private static TestCluster start() {
-    TestCluster cluster = TestCluster.builder().shards(1).replicas(2).start();
+  private TestCluster start() {
+    TestCluster cluster = bench.cores().start(TestCluster.builder().shards(1).replicas(2));
     cluster
         .shard(0)
         .primary()
@@ -277,19 +276,5 @@ final class RoutingFigures {
     if (!failures.isEmpty()) {
       throw new IllegalStateException("A client failed", failures.peek());
     }
-  }
-
-  private static void inParallelUnchecked(Client client) {
-    try {
-      inParallel(client);
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
   }
 }

@@ -10,7 +10,6 @@ import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.Table;
 import dev.waymark.WaymarkConfig;
-import dev.waymark.routing.MergedQuery;
 import dev.waymark.routing.ShardedDatabase;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -20,13 +19,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import javax.sql.DataSource;
 import org.jspecify.annotations.NullUnmarked;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -65,8 +64,7 @@ public class ScatterBenchmark {
   private final List<HikariDataSource> pools = new ArrayList<>();
   private ExecutorService executor;
   private ShardedDatabase database;
-  private MergedQuery byKey;
-  private MergedQuery byAge;
+  private DataSource dataSource;
 
   /** What is made of a row. */
   public record User(long id, String name) {}
@@ -98,10 +96,7 @@ public class ScatterBenchmark {
                 .withPool(
                     new WaymarkConfig.Pool(
                         POOL_SIZE, Duration.ofSeconds(1), Duration.ofSeconds(1))));
-    try (Connection connection = pools.get(0).getConnection()) {
-      byKey = MergedQuery.of(database, Map.of("users", users), connection, BY_KEY);
-      byAge = MergedQuery.of(database, Map.of("users", users), connection, BY_AGE);
-    }
+    dataSource = database.dataSource();
   }
 
   /** Closes both contenders. */
@@ -124,11 +119,20 @@ public class ScatterBenchmark {
     return byHand();
   }
 
-  /** Waymark's merge. */
+  /** Waymark's data source. */
   @Benchmark
   public List<User> waymark() throws SQLException {
-    try (ResultSet rows = query.equals("in") ? byKey.run(key(0), key(1), key(2)) : byAge.run()) {
-      return users(rows);
+    boolean isByKey = query.equals("in");
+    try (Connection connection = dataSource.getConnection();
+        PreparedStatement statement = connection.prepareStatement(isByKey ? BY_KEY : BY_AGE)) {
+      if (isByKey) {
+        for (int shard = 0; shard < SHARDS; shard++) {
+          statement.setLong(shard + 1, key(shard));
+        }
+      }
+      try (ResultSet rows = statement.executeQuery()) {
+        return users(rows);
+      }
     }
   }
 

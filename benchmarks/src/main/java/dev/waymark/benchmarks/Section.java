@@ -84,27 +84,19 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               """),
           of(
               "IN over three shards",
-              byThreads("scatter-in"),
+              List.of("scatter-in"),
               "p50_us",
-              List.of("cpu_ns", "bytes"),
+              List.of("bytes"),
               """
               Three keys, one on each of three shards. `raw` is a hand-written fan-out: three pools, an executor, a merge.
               """),
           of(
               "Newest 20 over all shards",
-              byThreads("scatter-newest"),
+              List.of("scatter-newest"),
               "p50_us",
-              List.of("cpu_ns", "bytes"),
+              List.of("bytes"),
               """
               The newest twenty rows of all shards, merged. `raw` is a hand-written parallel fan-out with a merge.
-              """),
-          of(
-              "Count with GROUP BY over all shards",
-              byThreads("scatter-count"),
-              "p50_us",
-              List.of("cpu_ns", "bytes"),
-              """
-              Counts by group on every shard, added up. `raw` is a hand-written parallel fan-out that adds.
               """),
           of(
               "Hit in L1",
