@@ -302,9 +302,26 @@ final class Pulse implements Runnable {
   void stop() {
     ended.countDown();
     thread.interrupt();
-    try {
-      thread.join(settings.timeout().toMillis());
-    } catch (InterruptedException interrupted) {
+    awaitEnd();
+  }
+
+  /**
+   * Waits through interrupts: who closes the stream interrupts the caller, often while it is in
+   * here, and must not find this thread alive after it.
+   */
+  private void awaitEnd() {
+    boolean interrupted = false;
+    long deadline = System.nanoTime() + settings.timeout().toNanos();
+    for (long left = settings.timeout().toNanos();
+        left > 0 && thread.isAlive();
+        left = deadline - System.nanoTime()) {
+      try {
+        TimeUnit.NANOSECONDS.timedJoin(thread, left);
+      } catch (InterruptedException closing) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
       Thread.currentThread().interrupt();
     }
   }

@@ -410,6 +410,7 @@ final class Replies {
   }
 
   private void send(Context context, int status, ProblemDocument document) {
+    RequestBody.discardRest(context);
     CachePolicy.NOBODY.say(context, purges, "");
     context.removeHeader("CDN-Cache-Control");
     context.removeHeader("Surrogate-Key");

@@ -13,6 +13,7 @@ import java.util.function.LongSupplier;
  */
 final class RequestBody {
   static final int LARGEST_BYTES = 16_384;
+  static final int MOST_DISCARDED_BYTES = 1_048_576;
   static final Duration LONGEST = Duration.ofSeconds(10);
 
   private RequestBody() {}
@@ -51,11 +52,46 @@ final class RequestBody {
     }
   }
 
+  /**
+   * Takes what is left of a body that nobody wants, before the refusal is sent. A server that
+   * closes with bytes unread resets the connection, and a client that is still sending then sees a
+   * broken pipe in place of the answer. What is too much or too slow for that is left, and the
+   * connection closed.
+   */
+  static void discardRest(Context context) {
+    boolean isClosing = "close".equalsIgnoreCase(context.res().getHeader("Connection"));
+    boolean waitsToBeAsked = context.header("Expect") != null;
+    if (isClosing || waitsToBeAsked) {
+      return;
+    }
+    boolean isHuge = context.contentLength() > MOST_DISCARDED_BYTES;
+    if (isHuge || !discard(context.bodyInputStream(), System::nanoTime)) {
+      context.header("Connection", "close");
+    }
+  }
+
+  /** Whether the end was reached. */
+  static boolean discard(InputStream in, LongSupplier nanoClock) {
+    long start = nanoClock.getAsLong();
+    byte[] buffer = new byte[4_096];
+    try {
+      for (int left = MOST_DISCARDED_BYTES;
+          left > 0 && nanoClock.getAsLong() - start <= LONGEST.toNanos(); ) {
+        int read = in.read(buffer);
+        if (read < 0) {
+          return true;
+        }
+        left -= read;
+      }
+      return false;
+    } catch (IOException silence) {
+      return false;
+    }
+  }
+
   private static Refusal tooLarge() {
-    // What remains of the body is not read, so that the connection cannot be used again.
     return Refusal.of(
-            Problem.BODY_TOO_LARGE, "The body is larger than " + LARGEST_BYTES + " bytes.")
-        .with("Connection", "close");
+        Problem.BODY_TOO_LARGE, "The body is larger than " + LARGEST_BYTES + " bytes.");
   }
 
   private static Refusal tooSlow() {

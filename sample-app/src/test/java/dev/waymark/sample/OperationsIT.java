@@ -315,6 +315,33 @@ class OperationsIT {
   }
 
   @Test
+  void aRefusedBodyIsTakenInFullSoThatItsSenderReadsTheAnswer() throws Exception {
+    byte[] body = new byte[200_000];
+    String head =
+        "POST /api/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            + "Content-Length: "
+            + body.length
+            + "\r\n\r\n";
+    String next = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+      socket.setSoTimeout(30_000);
+      var out = socket.getOutputStream();
+      out.write(head.getBytes(StandardCharsets.US_ASCII));
+      out.write(body, 0, 50_000);
+      out.flush();
+      // It has long read more than it takes, and must neither answer nor close before the end.
+      out.write(body, 50_000, body.length - 50_000);
+      out.write(next.getBytes(StandardCharsets.US_ASCII));
+      out.flush();
+
+      Answer answer = RawHttp.read(socket);
+
+      assertThat(answer.status()).isEqualTo(413);
+      assertThat(answer.body()).contains("body_too_large").contains("HTTP/1.1 200");
+    }
+  }
+
+  @Test
   void headersThatAreTooLongOrMalformedAreProblemsToo() {
     Answer tooLong =
         RawHttp.send(

@@ -54,6 +54,32 @@ class RequestBodyTest {
     assertThat(problemOf(silent)).isEqualTo(Problem.REQUEST_TIMEOUT);
   }
 
+  @Test
+  void theRestIsTakenUpToABoundOfSizeAndOfTime() {
+    byte[] much = new byte[RequestBody.MOST_DISCARDED_BYTES + 8_192];
+    ByteArrayInputStream tooMuch = new ByteArrayInputStream(much);
+    InputStream slow =
+        new InputStream() {
+          @Override
+          public int read() {
+            throw new AssertionError("Nobody reads single bytes");
+          }
+
+          @Override
+          public int read(byte[] buffer, int offset, int length) {
+            clock.addAndGet(1_000_000_000);
+            return 1;
+          }
+        };
+
+    assertThat(RequestBody.discard(new ByteArrayInputStream(new byte[100_000]), clock::get))
+        .isTrue();
+    assertThat(RequestBody.discard(tooMuch, clock::get)).isFalse();
+    assertThat(tooMuch.available()).isEqualTo(8_192);
+    assertThat(RequestBody.discard(slow, clock::get)).isFalse();
+    assertThat(clock.get()).isEqualTo(11_000_000_000L);
+  }
+
   private Problem problemOf(InputStream body) {
     return catchThrowableOfType(Refusal.class, () -> RequestBody.read(body, clock::get)).problem();
   }
