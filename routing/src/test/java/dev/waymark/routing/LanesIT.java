@@ -83,7 +83,7 @@ class LanesIT {
   @Test
   void anAcknowledgedCommitIsToldAsCommittedEvenIfThePrimaryDiesRightAfterIt() throws Exception {
     try (ShardedDatabase database =
-        ShardedDatabase.open(withPoolOf(1, within(Duration.ofMillis(700))))) {
+        ShardedDatabase.open(withPoolOf(1, within(Duration.ofSeconds(2))))) {
       Connection connection = database.dataSource(7).getConnection();
       save(connection, 7, "acknowledged");
       shard.primary().kill();
@@ -99,7 +99,7 @@ class LanesIT {
 
   @Test
   void anAcknowledgedCommitIsToldAsCommittedEvenIfTheDatabaseIsClosed() throws Exception {
-    ShardedDatabase database = ShardedDatabase.open(within(Duration.ofMillis(700)));
+    ShardedDatabase database = ShardedDatabase.open(within(Duration.ofSeconds(2)));
     Connection connection = database.dataSource(7).getConnection();
     save(connection, 7, "acknowledged");
     database.close();

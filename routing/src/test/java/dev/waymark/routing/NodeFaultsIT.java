@@ -147,7 +147,7 @@ class NodeFaultsIT {
         ShardedDatabase.open(
             Clusters.config(cluster)
                 .withCalls(
-                    new WaymarkConfig.Calls(Duration.ofMillis(500), Consistency.session())))) {
+                    new WaymarkConfig.Calls(Duration.ofSeconds(2), Consistency.session())))) {
       assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("first");
 
       UnavailableException refused =
@@ -697,7 +697,7 @@ class NodeFaultsIT {
         ShardedDatabase.open(
             Clusters.config(cluster)
                 .withCalls(
-                    new WaymarkConfig.Calls(Duration.ofMillis(500), Consistency.session())))) {
+                    new WaymarkConfig.Calls(Duration.ofSeconds(2), Consistency.session())))) {
       if (up.isEmpty()) {
         assertThat(catchThrowable(() -> database.read(7, c -> name(c, 7))))
             .isInstanceOfSatisfying(

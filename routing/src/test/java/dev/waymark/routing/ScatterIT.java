@@ -188,7 +188,7 @@ class ScatterIT {
     hung.freeze();
     try {
       ScatterOptions options =
-          ScatterOptions.within(Duration.ofMillis(700)).reportingMissingShards();
+          ScatterOptions.within(Duration.ofSeconds(2)).reportingMissingShards();
       Scatter<Long> answer =
           database.onEveryShard(options, connection -> List.of(count(connection)));
 
@@ -199,7 +199,7 @@ class ScatterIT {
       assertThatThrownBy(
               () ->
                   database.onEveryShard(
-                      ScatterOptions.within(Duration.ofMillis(300)),
+                      ScatterOptions.within(Duration.ofSeconds(2)),
                       connection -> List.of(count(connection))))
           .isInstanceOf(UnavailableException.class)
           .hasMessageContaining("1 of 3 shards did not answer");
