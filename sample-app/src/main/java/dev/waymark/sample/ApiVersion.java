@@ -38,6 +38,7 @@ enum ApiVersion {
   private static final String ATTRIBUTE = ApiVersion.class.getName();
   private static final DateTimeFormatter HTTP_DATE =
       DateTimeFormatter.RFC_1123_DATE_TIME.withLocale(Locale.ROOT).withZone(ZoneOffset.UTC);
+  private static final String SUNSET_TEXT = HTTP_DATE.format(V1_SUNSET);
   private static final Pattern IN_PATH = Pattern.compile("/api/v(\\d[^/]*)(/.*)?");
 
   private final int number;
@@ -79,7 +80,7 @@ enum ApiVersion {
     context.header(HEADER, Integer.toString(version.number));
     if (version.isDeprecated()) {
       context.header("Deprecation", "@" + V1_DEPRECATED.getEpochSecond());
-      context.header("Sunset", HTTP_DATE.format(V1_SUNSET));
+      context.header("Sunset", SUNSET_TEXT);
       context.addHeader("Link", "</openapi/v2.json>; rel=\"successor-version\"");
     }
   }

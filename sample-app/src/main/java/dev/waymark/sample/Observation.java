@@ -12,9 +12,11 @@ import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.propagation.TextMapGetter;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -61,7 +63,11 @@ final class Observation {
   private final MeterRegistry registry;
   private final OpenTelemetry telemetry;
   private final Tracer tracer;
-  private final SecureRandom random = new SecureRandom();
+
+  /**
+   * Few: routes and methods are ours. The registry's own look-up builds a list of tags each time.
+   */
+  private final Map<Kind, Timer> timers = new ConcurrentHashMap<>();
 
   Observation(MeterRegistry registry, OpenTelemetry telemetry) {
     this.registry = registry;
@@ -71,13 +77,16 @@ final class Observation {
 
   private record Observed(String id, Span span) {}
 
+  /** What requests have in common that are timed together. */
+  private record Kind(String method, String route, int status) {}
+
   /** Before anything else that a request meets. */
   void begin(Context context) {
     String sent = context.header(REQUEST_ID);
     String id =
         sent != null && ACCEPTABLE_ID.matcher(sent).matches()
             ? sent
-            : HexFormat.of().toHexDigits(random.nextLong());
+            : HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
     context.header(REQUEST_ID, id);
     MDC.put("request_id", id);
     io.opentelemetry.context.Context parent =
@@ -124,12 +133,8 @@ final class Observation {
     }
     String route = route(context);
     int status = context.statusCode();
-    Timer.builder("http.server.requests")
-        .tags("method", method(context), "route", route, "status", "" + status)
-        .publishPercentileHistogram()
-        .minimumExpectedValue(Duration.ofMillis(1))
-        .maximumExpectedValue(Duration.ofSeconds(10))
-        .register(registry)
+    timers
+        .computeIfAbsent(new Kind(method(context), route, status), this::timer)
         .record((long) (millis * 1e6), TimeUnit.NANOSECONDS);
     requests
         .atInfo()
@@ -146,6 +151,15 @@ final class Observation {
     observed.span().end();
     MDC.remove("request_id");
     MDC.remove("trace_id");
+  }
+
+  private Timer timer(Kind kind) {
+    return Timer.builder("http.server.requests")
+        .tags("method", kind.method(), "route", kind.route(), "status", "" + kind.status())
+        .publishPercentileHistogram()
+        .minimumExpectedValue(Duration.ofMillis(1))
+        .maximumExpectedValue(Duration.ofSeconds(10))
+        .register(registry);
   }
 
   /** A client may send any word: not each is worth a meter. */

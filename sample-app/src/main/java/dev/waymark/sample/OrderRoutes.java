@@ -96,6 +96,6 @@ final class OrderRoutes {
     long userId = input.key(context, "id");
     long id = input.key(context, "order");
     input.check();
-    replies.order(context, orders.find(userId, id), Refusal.noSuchOrder(userId, id));
+    replies.order(context, orders.find(userId, id), () -> Refusal.noSuchOrder(userId, id));
   }
 }

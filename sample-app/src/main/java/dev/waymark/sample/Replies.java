@@ -22,6 +22,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -90,7 +91,8 @@ final class Replies {
     send(context, 200, data, meta(clock.instant()));
   }
 
-  void user(Context context, Answered<? extends @Nullable User> answered, Refusal ifAbsent) {
+  void user(
+      Context context, Answered<? extends @Nullable User> answered, Supplier<Refusal> ifAbsent) {
     User user = found(context, answered, ifAbsent);
     ApiVersion version = ApiVersion.of(context);
     tagged(
@@ -101,7 +103,8 @@ final class Replies {
         () -> send(context, 200, Views.of(user, version), meta(user.updatedAt())));
   }
 
-  void profile(Context context, Answered<? extends @Nullable User> answered, Refusal ifAbsent) {
+  void profile(
+      Context context, Answered<? extends @Nullable User> answered, Supplier<Refusal> ifAbsent) {
     User user = found(context, answered, ifAbsent);
     ApiVersion version = ApiVersion.of(context);
     tagged(
@@ -112,7 +115,8 @@ final class Replies {
         () -> send(context, 200, Views.profileOf(user, version), meta(user.updatedAt())));
   }
 
-  void order(Context context, Answered<? extends @Nullable Order> answered, Refusal ifAbsent) {
+  void order(
+      Context context, Answered<? extends @Nullable Order> answered, Supplier<Refusal> ifAbsent) {
     Order order = found(context, answered, ifAbsent);
     ApiVersion version = ApiVersion.of(context);
     tagged(
@@ -244,11 +248,12 @@ final class Replies {
     }
   }
 
-  private <T> T found(Context context, Answered<? extends @Nullable T> answered, Refusal ifAbsent) {
+  private <T> T found(
+      Context context, Answered<? extends @Nullable T> answered, Supplier<Refusal> ifAbsent) {
     note(context, answered);
     T value = answered.value();
     if (value == null) {
-      throw ifAbsent;
+      throw ifAbsent.get();
     }
     return value;
   }

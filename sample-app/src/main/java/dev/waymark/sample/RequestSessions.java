@@ -5,8 +5,6 @@ import dev.waymark.InvalidSessionTokenException;
 import dev.waymark.routing.Session;
 import dev.waymark.routing.ShardedDatabase;
 import io.javalin.http.Context;
-import io.javalin.http.Cookie;
-import io.javalin.http.SameSite;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -62,12 +60,16 @@ final class RequestSessions {
     if (!bound.session().seen().isEmpty()) {
       String token = bound.session().token();
       context.header(HEADER, token);
-      context.cookie(
-          new Cookie(COOKIE, token, "/", -1, context.req().isSecure(), true, null, SameSite.LAX));
+      context.res().addHeader("Set-Cookie", cookie(token, context.req().isSecure()));
     } else if (context.cookie(COOKIE) != null) {
       // Nothing better to replace it with, and it would be refused each time.
       context.removeCookie(COOKIE, "/");
     }
+  }
+
+  /** By hand: a token has no character that a cookie must not have, and no other cookie is set. */
+  private static String cookie(String token, boolean isSecure) {
+    return COOKIE + "=" + token + "; Path=/; HttpOnly; SameSite=Lax" + (isSecure ? "; Secure" : "");
   }
 
   /** Whether a request says that its client has seen something. */

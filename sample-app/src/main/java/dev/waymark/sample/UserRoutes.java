@@ -151,12 +151,12 @@ final class UserRoutes {
 
   private void get(Context context) throws SQLException {
     long id = id(context);
-    replies.user(context, users.find(id), Refusal.noSuchUser(id));
+    replies.user(context, users.find(id), () -> Refusal.noSuchUser(id));
   }
 
   private void profile(Context context) throws SQLException {
     long id = id(context);
-    replies.profile(context, users.find(id), Refusal.noSuchUser(id));
+    replies.profile(context, users.find(id), () -> Refusal.noSuchUser(id));
   }
 
   private void replace(Context context) throws SQLException {

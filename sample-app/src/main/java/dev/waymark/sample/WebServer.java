@@ -129,16 +129,23 @@ final class WebServer implements AutoCloseable {
   }
 
   private void route(RoutesConfig routes) {
-    routes.before(parts.observation()::begin);
-    routes.before(WebServer::secure);
-    routes.before(parts.health()::sendAway);
-    routes.before(WebServer::refuseMalformedUrl);
-
+    // One handler and not one each: every path is matched with a pattern for every request.
+    routes.before(
+        context -> {
+          parts.observation().begin(context);
+          secure(context);
+          parts.health().sendAway(context);
+          refuseMalformedUrl(context);
+        });
     RequestSessions sessions = new RequestSessions(parts.database());
-    routes.before("/api/*", parts.rateLimit()::check);
-    routes.before("/api/*", WebServer::vary);
-    routes.before("/api/*", ApiVersion::resolve);
-    routes.before("/api/*", sessions::begin);
+    routes.before(
+        "/api/*",
+        context -> {
+          parts.rateLimit().check(context);
+          vary(context);
+          ApiVersion.resolve(context);
+          sessions.begin(context);
+        });
     routes.after("/api/*", sessions::end);
     for (String prefix : ApiVersion.prefixes()) {
       for (Operation operation : parts.api()) {
