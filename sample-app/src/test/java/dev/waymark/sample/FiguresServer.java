@@ -37,15 +37,6 @@ final class FiguresServer {
   public static void main(String[] arguments) throws Exception {
     SampleService service = SampleService.open(WaymarkConfig.load(Path.of(arguments[0])));
     SampleSchema.install(service.database());
-    // Through the same filters and with the same headers as the users: what differs is the look-up.
-    int port =
-        service
-            .serve(
-                "127.0.0.1",
-                0,
-                (Routes) routes -> routes.get("/api/v1/constant/{id}", FiguresServer::constant))
-            .port();
-
     HikariConfig pool = new HikariConfig();
     pool.setJdbcUrl(arguments[1]);
     pool.setUsername(arguments[2]);
@@ -53,6 +44,19 @@ final class FiguresServer {
     pool.setMaximumPoolSize(10);
     pool.setReadOnly(true);
     HikariDataSource replica = new HikariDataSource(pool);
+    // Through the same filters and with the same headers as the users: what differs is the look-up.
+    int port =
+        service
+            .serve(
+                "127.0.0.1",
+                0,
+                (Routes)
+                    routes -> {
+                      routes.get("/api/v1/constant/{id}", FiguresServer::constant);
+                      routes.get(
+                          "/api/v1/plain/{user}/{order}", context -> order(context, replica));
+                    })
+            .port();
     Javalin plain =
         Javalin.create(
             config -> {

@@ -97,6 +97,8 @@ class ServiceFiguresIT {
         contenders.put("constant again", new Contender(service, "/api/v1/constant/" + id));
         contenders.put("cached user", new Contender(service, "/api/v1/users/" + id));
         contenders.put("Javalin + HikariCP", new Contender(plain, "/orders/" + id + "/" + orderId));
+        contenders.put(
+            "the same, filtered", new Contender(service, "/api/v1/plain/" + id + "/" + orderId));
         contenders.put("order, uncached", new Contender(service, orderPath));
         ProcessHandle process = ProcessHandle.of(server.pid()).orElseThrow();
         for (Contender contender : contenders.values()) {
@@ -117,7 +119,12 @@ class ServiceFiguresIT {
                     "order, uncached / Javalin + HikariCP",
                     contenders,
                     "order, uncached",
-                    "Javalin + HikariCP"));
+                    "Javalin + HikariCP")
+                + ratio(
+                    "order, uncached / the same, filtered",
+                    contenders,
+                    "order, uncached",
+                    "the same, filtered"));
         assertThat(contenders.values()).allMatch(contender -> contender.median() > 0);
       }
     }
