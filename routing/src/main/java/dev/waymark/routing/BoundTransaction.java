@@ -213,9 +213,12 @@ final class BoundTransaction {
     }
   }
 
-  /** Closes the connection under whoever waits for it. */
+  /**
+   * Closes the connection under whoever waits for it, from any thread. If the transaction is over
+   * by then, its lane may be another call's, which is left alone.
+   */
   void abort() {
-    lane.cutOff();
+    lane.cutOffIfStill(server);
   }
 
   private Aftermath aftermath() {

@@ -1,6 +1,7 @@
 package dev.waymark.routing;
 
 import dev.waymark.LogPosition;
+import dev.waymark.NoShardForKeyException;
 import dev.waymark.Outcome;
 import dev.waymark.ShardMap;
 import dev.waymark.UnavailableException;
@@ -95,27 +96,34 @@ final class CrossShardCommits {
     return map.indexOfShardFor(key);
   }
 
-  /** The shards that keys lie on, by their places. */
+  /** The shards that keys to be written lie on, by their places. */
   int[] concerned(KeySource keys, BoundValues values) throws SQLException {
     try {
+      if (keys instanceof KeySource.Keys some) {
+        // One that nobody owns is told: a write of it alone is refused as well.
+        some.keys(values).forEach(map::indexOfShardFor);
+      }
       return Concerned.shards(map, keys, values);
+    } catch (NoShardForKeyException nobodys) {
+      throw Refusal.of(nobodys).exception();
     } catch (KeyTerm.NotAKeyException wrong) {
-      throw new Refusal(SqlCode.NOT_A_KEY, String.valueOf(wrong.getMessage())).exception();
+      throw Refusal.of(wrong).exception();
     }
   }
 
   /** The shard that one row's key lies on. */
   int shardOf(KeyTerm key, BoundValues values) throws SQLException {
-    List<Long> keys;
     try {
-      keys = KeyTerm.keys(key, values);
+      List<Long> keys = KeyTerm.keys(key, values);
+      if (keys.size() != 1) {
+        throw new Refusal(SqlCode.NO_KEY_TO_INSERT, "A row's key is NULL").exception();
+      }
+      return map.indexOfShardFor(keys.get(0));
+    } catch (NoShardForKeyException nobodys) {
+      throw Refusal.of(nobodys).exception();
     } catch (KeyTerm.NotAKeyException wrong) {
-      throw new Refusal(SqlCode.NOT_A_KEY, String.valueOf(wrong.getMessage())).exception();
+      throw Refusal.of(wrong).exception();
     }
-    if (keys.size() != 1) {
-      throw new Refusal(SqlCode.NO_KEY_TO_INSERT, "A row's key is NULL").exception();
-    }
-    return map.indexOfShardFor(keys.get(0));
   }
 
   void reached(CrossShardStep step) {
@@ -135,13 +143,25 @@ final class CrossShardCommits {
     return new Deadline(nanoClock, usualDeadline);
   }
 
-  /** A connection for a part, with auto-commit off; it ends with the limit, if there is one. */
-  Writes.Writer connect(LiveShard shard, @Nullable Session bound, @Nullable Deadline limit) {
-    if (limit != null) {
-      return writes.connect(shard, Router.NO_KEY, bound, limit.dueAt());
+  /** A time budget that begins now. */
+  Deadline within(Duration budget) {
+    return new Deadline(nanoClock, budget);
+  }
+
+  /**
+   * A connection for a part, with auto-commit off.
+   *
+   * @param waiting until when it is waited for
+   * @param limit when its use must be over, or null
+   */
+  Writes.Writer connect(
+      LiveShard shard, @Nullable Session bound, Deadline waiting, @Nullable Deadline limit) {
+    Writes.Writer writer = writes.connect(shard, Router.NO_KEY, bound, waiting.dueAt());
+    if (limit == null) {
+      writer.lane().noDeadline();
+    } else {
+      writer.lane().dueAt(limit.dueAt());
     }
-    Writes.Writer writer = writes.connect(shard, Router.NO_KEY, bound);
-    writer.lane().noDeadline();
     return writer;
   }
 

@@ -11,12 +11,14 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,10 +43,14 @@ public final class CrossShardTransaction {
   /** Of the whole transaction; null if its user takes as long as it takes until the commit. */
   private final @Nullable Deadline limit;
 
-  /** By the shard's place in the map: everybody opens and locks in the order of use, though. */
-  private final SortedMap<Integer, Participant> participants = new TreeMap<>();
+  /**
+   * By the shard's place in the map: everybody opens and locks in the order of use, though. Other
+   * threads look at it to cut the parts off.
+   */
+  private final SortedMap<Integer, Participant> participants = new ConcurrentSkipListMap<>();
 
   private boolean isOver;
+  private volatile boolean isCutOff;
 
   CrossShardTransaction(
       CrossShardCommits commits,
@@ -58,7 +64,7 @@ public final class CrossShardTransaction {
   }
 
   /** One shard's part. */
-  static final class Participant {
+  static final class Participant implements FanOut.Running {
     private final LiveShard shard;
     private final Writes.Writer writer;
     private final OpenTransaction transaction;
@@ -79,12 +85,20 @@ public final class CrossShardTransaction {
           new OpenTransaction(shard.name(), writer.position().systemId(), writer.connection());
     }
 
-    OpenTransaction transaction() {
-      return transaction;
-    }
-
     Connection connection() {
       return writer.connection();
+    }
+
+    /** The statement that runs in it, on any thread; the part is then failed, and not lost. */
+    @Override
+    public void cancel() {
+      Lane.cancel(Lane.server(connection()));
+    }
+
+    /** From any thread. If it is over, its lane may be another call's, which is left alone. */
+    @Override
+    public void cutOff() {
+      writer.lane().cutOffIfStill(connection());
     }
 
     /** The keys that it has written, as far as its user tells. */
@@ -126,6 +140,11 @@ public final class CrossShardTransaction {
 
   /** The part on a shard, opened if it is not yet. */
   Participant participant(int index) {
+    return participant(index, deadline());
+  }
+
+  /** The same, whose connection is waited for until an instant if it has to be opened. */
+  Participant participant(int index, Deadline waiting) {
     if (isOver) {
       throw new IllegalStateException("The transaction is over");
     }
@@ -134,7 +153,7 @@ public final class CrossShardTransaction {
       return known;
     }
     LiveShard shard = commits.shards().get(index);
-    Participant opened = new Participant(shard, commits.connect(shard, bound, limit));
+    Participant opened = new Participant(shard, commits.connect(shard, bound, waiting, limit));
     try {
       commits.check(shard, opened.connection(), participants.size() + 1);
       if (participants.size() == 1) {
@@ -146,6 +165,9 @@ public final class CrossShardTransaction {
       throw refused;
     }
     participants.put(index, opened);
+    if (isCutOff) {
+      opened.cutOff();
+    }
     return opened;
   }
 
@@ -161,21 +183,57 @@ public final class CrossShardTransaction {
   }
 
   /**
+   * How a write on several shards is sent.
+   *
+   * @param markers what a question mark means in its text
+   * @param queryTimeoutSeconds how long all of it may take, 0 for as long as it takes
+   */
+  record Sending(
+      SqlScanner.Markers markers,
+      BoundValues values,
+      int queryTimeoutSeconds,
+      FanOut.Canceller canceller) {}
+
+  /**
    * Writes on several shards, one after the other in the order of the map, so that two transactions
    * of this kind wait for each other's locks in one direction only.
    *
    * @param sql as the write was made of
    * @return how many rows were changed; of a table that every shard holds, how many on each
-   * @throws SQLException as a shard told it; the transaction can then only be rolled back
+   * @throws SQLException as a shard told it, or SQLSTATE 57014 if it took too long or was
+   *     cancelled; the transaction can then only be rolled back
    */
-  long update(String sql, SpreadWrite write, SqlScanner.Markers markers, BoundValues values)
-      throws SQLException {
+  long update(String sql, SpreadWrite write, Sending sending) throws SQLException {
+    Spread spread =
+        new Spread(
+            sending,
+            sending.queryTimeoutSeconds() == 0 ? null : deadline(sending.queryTimeoutSeconds()));
+    try {
+      return update(sql, write, spread);
+    } catch (SQLException failure) {
+      if (sending.canceller().isCancelled()) {
+        SQLException cancelled = FanOut.Canceller.cancelled();
+        cancelled.initCause(failure);
+        throw cancelled;
+      }
+      throw spread.until() == null ? failure : FanOut.inTime(failure, spread.until());
+    } finally {
+      dueAsBefore();
+      sending.canceller().ended();
+    }
+  }
+
+  /** A write on several shards under way; {@code until} is null if it takes as long as it takes. */
+  private record Spread(Sending sending, @Nullable Deadline until) {}
+
+  private long update(String sql, SpreadWrite write, Spread spread) throws SQLException {
+    BoundValues values = spread.sending().values();
     if (write instanceof SpreadWrite.Everywhere) {
-      return onAll(sql, markers, values);
+      return onAll(sql, spread);
     } else if (write instanceof SpreadWrite.ByKey byKey) {
       long changed = 0;
       for (int index : commits.concerned(byKey.keys(), values)) {
-        changed += update(index, sql, markers, values, inOrder(values.count()));
+        changed += update(index, sql, spread, inOrder(values.count()));
       }
       return changed;
     }
@@ -198,16 +256,15 @@ public final class CrossShardTransaction {
       }
       text.append(' ').append(rows.tail());
       sources.addAll(rows.behind());
-      changed += update(each.getKey(), text.toString(), markers, values, sources);
+      changed += update(each.getKey(), text.toString(), spread, sources);
     }
     return changed;
   }
 
-  private long onAll(String sql, SqlScanner.Markers markers, BoundValues values)
-      throws SQLException {
+  private long onAll(String sql, Spread spread) throws SQLException {
     long first = -1;
     for (int i = 0; i < commits.shards().size(); i++) {
-      long changed = update(i, sql, markers, values, inOrder(values.count()));
+      long changed = update(i, sql, spread, inOrder(spread.sending().values().count()));
       if (first >= 0 && changed != first) {
         throw new SQLException(
             "The shards do not hold the same rows of a broadcast table: "
@@ -234,19 +291,34 @@ public final class CrossShardTransaction {
     return numbers;
   }
 
-  private long update(
-      int index, String sql, SqlScanner.Markers markers, BoundValues values, List<Integer> sources)
+  private long update(int index, String sql, Spread spread, List<Integer> sources)
       throws SQLException {
-    Participant part = participant(index);
+    Deadline until = spread.until();
+    Participant part = until == null ? participant(index) : participant(index, until);
     part.written.addOthers();
-    if (markers == SqlScanner.Markers.NONE) {
-      try (Statement statement = part.connection().createStatement()) {
+    if (until != null) {
+      part.writer.lane().dueAt(until.dueAt());
+    }
+    spread.sending().canceller().runs(List.of(part));
+    try {
+      return update(part.connection(), sql, spread.sending(), sources);
+    } catch (SQLException failure) {
+      failed(part, failure);
+      throw failure;
+    }
+  }
+
+  private static long update(
+      Connection connection, String sql, Sending sending, List<Integer> sources)
+      throws SQLException {
+    if (sending.markers() == SqlScanner.Markers.NONE) {
+      try (Statement statement = connection.createStatement()) {
         return statement.executeLargeUpdate(sql);
       }
     }
-    try (PreparedStatement statement = part.connection().prepareStatement(sql)) {
+    try (PreparedStatement statement = connection.prepareStatement(sql)) {
       for (int i = 0; i < sources.size(); i++) {
-        values.set(statement, sources.get(i), i + 1);
+        sending.values().set(statement, sources.get(i), i + 1);
       }
       return statement.executeLargeUpdate();
     }
@@ -255,6 +327,49 @@ public final class CrossShardTransaction {
   /** When a call of this transaction that begins now must be over. */
   Deadline deadline() {
     return limit == null ? commits.usualDeadline() : limit;
+  }
+
+  /**
+   * When a statement that begins now must be over.
+   *
+   * @param queryTimeoutSeconds its own limit, 0 if it has none
+   */
+  Deadline deadline(int queryTimeoutSeconds) {
+    Deadline whole = deadline();
+    Duration own = Duration.ofSeconds(queryTimeoutSeconds);
+    return queryTimeoutSeconds == 0 || limit != null && limit.nanosLeft() <= own.toNanos()
+        ? whole
+        : commits.within(own);
+  }
+
+  /** From here on the parts that there are must be done by then. */
+  void dueAt(Deadline deadline) {
+    for (Participant part : participants.values()) {
+      part.writer.lane().dueAt(deadline.dueAt());
+    }
+  }
+
+  /** Takes {@link #dueAt} back. */
+  void dueAsBefore() {
+    for (Participant part : participants.values()) {
+      part.writer.lane().dueAt(limit == null ? Lane.NEVER : limit.dueAt());
+    }
+  }
+
+  /**
+   * Closes the connection of every part under whoever uses it, and of those that are opened later;
+   * from any thread. Whoever has the transaction ends it all the same.
+   */
+  void cutOff() {
+    isCutOff = true;
+    participants.values().forEach(Participant::cutOff);
+  }
+
+  /** A statement in a part has failed, which may tell of the node. */
+  static void failed(Participant part, SQLException failure) {
+    if (Failures.tookNodeAway(failure, part.connection()) && !Failures.isOwnInterrupt()) {
+      part.shard.suspect(part.writer.primary(), failure);
+    }
   }
 
   // ---- ending -------------------------------------------------------------------------------
@@ -363,7 +478,7 @@ public final class CrossShardTransaction {
         part.position = part.transaction.commit();
         part.isCommitted = true;
       } catch (SQLException failure) {
-        blame(part, failure);
+        failed(part, failure);
         if (Failures.isOfCommitAlone(failure)) {
           part.transaction.rollback();
           tellRollback();
@@ -401,7 +516,7 @@ public final class CrossShardTransaction {
                 : CrossShardStep.ONE_PREPARED);
       }
     } catch (SQLException failure) {
-      blame(at, failure);
+      failed(at, failure);
       abort(coordinator, others, name);
       tellRollback();
       throw rejected("shard " + at.shard.name() + " could not prepare its part", failure);
@@ -420,7 +535,7 @@ public final class CrossShardTransaction {
     try {
       coordinator.position = coordinator.transaction.commit();
     } catch (SQLException failure) {
-      blame(coordinator, failure);
+      failed(coordinator, failure);
       boolean isRefused = Failures.isOfCommitAlone(failure);
       DecisionLog.Fate fate =
           isRefused ? DecisionLog.Fate.ABORTED : commits.fate(coordinator.shard, id, deadline);
@@ -464,7 +579,7 @@ public final class CrossShardTransaction {
       try {
         part.position = commits.commitPrepared(part.shard, part.connection(), name);
       } catch (SQLException failure) {
-        blame(part, failure);
+        failed(part, failure);
         try {
           part.position = commits.commitPreparedElsewhere(part.shard, name, deadline);
         } catch (SQLException again) {
@@ -572,12 +687,6 @@ public final class CrossShardTransaction {
       if (!tellPosition(part)) {
         part.transaction.outcomeUnknown();
       }
-    }
-  }
-
-  private static void blame(Participant part, SQLException failure) {
-    if (Failures.tookNodeAway(failure, part.connection()) && !Failures.isOwnInterrupt()) {
-      part.shard.suspect(part.writer.primary(), failure);
     }
   }
 

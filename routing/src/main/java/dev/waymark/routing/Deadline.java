@@ -23,6 +23,10 @@ final class Deadline {
     return Duration.ofNanos(nanoClock.getAsLong() - startedAt);
   }
 
+  Duration budget() {
+    return Duration.ofNanos(budgetNanos);
+  }
+
   long startedAt() {
     return startedAt;
   }

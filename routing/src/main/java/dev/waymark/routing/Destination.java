@@ -61,10 +61,9 @@ sealed interface Destination {
       }
       return decide(plan, parameters, map);
     } catch (NoShardForKeyException nobodys) {
-      throw new Refusal(SqlCode.UNOWNED_KEY, withoutStop(nobodys)).exception();
+      throw Refusal.of(nobodys).exception();
     } catch (KeyTerm.NotAKeyException notAKey) {
-      throw new Refusal(SqlCode.NOT_A_KEY, sentence(String.valueOf(notAKey.getMessage())))
-          .exception();
+      throw Refusal.of(notAKey).exception();
     }
   }
 
@@ -154,16 +153,5 @@ sealed interface Destination {
           .exception();
     }
     return SEVERAL;
-  }
-
-  private static String withoutStop(NoShardForKeyException nobodys) {
-    String message = String.valueOf(nobodys.getMessage());
-    int stop = message.indexOf(". ");
-    String sentence = stop < 0 ? message : message.substring(0, stop);
-    return sentence.endsWith(".") ? sentence.substring(0, sentence.length() - 1) : sentence;
-  }
-
-  private static String sentence(String half) {
-    return Character.toUpperCase(half.charAt(0)) + half.substring(1);
   }
 }

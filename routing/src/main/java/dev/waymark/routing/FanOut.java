@@ -9,6 +9,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
 import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -118,31 +119,51 @@ final class FanOut {
     }
   }
 
-  /** Ends one query from another thread. */
-  static final class Canceller {
-    private @Nullable List<ShardRows> running;
-    private boolean isCancelled;
+  /** What can be ended from another thread. */
+  interface Running {
+    /** Ends the work; what it holds stays usable where that is somebody's transaction. */
+    void cancel();
 
-    /** Stops what runs; a query that begins later with this canceller fails at once. */
+    /** Closes the connections that it uses or holds. */
+    void cutOff();
+  }
+
+  /** Ends one statement on several shards from another thread. */
+  static final class Canceller {
+    /** Guarded by this object's lock. Several, where all shards are at work at the same time. */
+    private List<? extends Running> running = List.of();
+
+    private volatile boolean isCancelled;
+
+    /** Stops what runs; what begins later with this canceller fails at once. */
     void cancel() {
-      List<ShardRows> all;
-      synchronized (this) {
-        isCancelled = true;
-        all = running;
-      }
-      if (all != null) {
-        all.forEach(ShardRows::cancel);
-      }
+      stopped().forEach(Running::cancel);
     }
 
-    private synchronized void runs(List<ShardRows> rows) throws SQLException {
+    /** The same, and no connection can be used any more. */
+    void cutOff() {
+      stopped().forEach(Running::cutOff);
+    }
+
+    private synchronized List<? extends Running> stopped() {
+      isCancelled = true;
+      return running;
+    }
+
+    /** What is begun now. */
+    synchronized void runs(List<? extends Running> begun) throws SQLException {
       if (isCancelled) {
         throw cancelled();
       }
-      running = rows;
+      running = begun;
     }
 
-    synchronized boolean isCancelled() {
+    /** Nothing runs any more. */
+    synchronized void ended() {
+      running = List.of();
+    }
+
+    boolean isCancelled() {
       return isCancelled;
     }
 
@@ -157,7 +178,7 @@ final class FanOut {
    * @param sql as the plan was made of
    * @return the merged rows; until they are closed, a connection to each shard is in use
    * @throws SQLException if any shard failed: what it told, or SQLSTATE 08006 if no node of it
-   *     could answer. Nothing is held then
+   *     could answer, or 57014 if one was too slow. Nothing is held then
    */
   ResultSet query(String sql, Plan plan, BoundValues values, Options options) throws SQLException {
     Merged merged = Objects.requireNonNull(plan.merged(), "a plan that is merged");
@@ -187,27 +208,54 @@ final class FanOut {
 
   /**
    * Runs a query in a transaction's parts, which are opened for it, and sees what they have
-   * written. Nobody waits for a turn: the connections are in use anyway.
+   * written. Nobody waits for a turn: the connections are in use anyway. Its time is up when the
+   * query's or the transaction's is, whichever comes first; what runs then is ended, on every shard
+   * alike.
    */
   ResultSet queryIn(
       CrossShardTransaction transaction, String sql, Plan plan, BoundValues values, Options options)
       throws SQLException {
     Merged merged = Objects.requireNonNull(plan.merged(), "a plan that is merged");
+    Deadline deadline = transaction.deadline(options.queryTimeoutSeconds());
     int[] concerned = concerned(plan, values);
     Bounds bounds = Bounds.of(merged, values);
     Map<Integer, Connection> connections = new HashMap<>();
     for (int index : concerned) {
-      connections.put(index, transaction.participant(index).connection());
+      connections.put(index, transaction.participant(index, deadline).connection());
     }
-    Access access = new InTransaction(connections);
-    MergeShape shape = shape(sql, plan, merged, values, options, concerned[0], access);
-    Question question = new Question(shape, bounds, values, options);
-    return rows(question, concerned, access, transaction.deadline(), () -> {});
+    transaction.dueAt(deadline);
+    try {
+      Access access = new InTransaction(connections);
+      MergeShape shape = shape(sql, plan, merged, values, options, concerned[0], access);
+      Question question = new Question(shape, bounds, values, options);
+      return rows(question, concerned, access, deadline, () -> {});
+    } catch (SQLException failure) {
+      throw inTime(failure, deadline);
+    } finally {
+      transaction.dueAsBefore();
+    }
+  }
+
+  /** A failure that is the deadline's doing, as one. */
+  static SQLException inTime(SQLException failure, Deadline deadline) {
+    if (failure instanceof SQLTimeoutException
+        || deadline.nanosLeft() > 0
+        || !(Failures.isCancelled(failure) || Failures.isOfNode(failure))) {
+      return failure;
+    }
+    return new SQLTimeoutException(
+        "The statement was not done within "
+            + deadline.budget().toMillis()
+            + " ms, and was ended; the transaction can only be rolled back",
+        "57014",
+        failure);
   }
 
   /** A way to a shard, by its place. */
   private interface Access {
     <T> T read(int index, Work<T, SQLException> work) throws SQLException;
+
+    ShardRows.Owner owner();
   }
 
   /** A connection of a node's pool, to be given back. */
@@ -233,6 +281,11 @@ final class FanOut {
           deadline.startedAt(),
           deadline.dueAt());
     }
+
+    @Override
+    public ShardRows.Owner owner() {
+      return ShardRows.Owner.THE_ROWS;
+    }
   }
 
   /** The connections that a transaction has; it keeps them. */
@@ -241,6 +294,11 @@ final class FanOut {
     public <T> T read(int index, Work<T, SQLException> work) throws SQLException {
       return work.run(Objects.requireNonNull(connections.get(index)));
     }
+
+    @Override
+    public ShardRows.Owner owner() {
+      return ShardRows.Owner.A_TRANSACTION;
+    }
   }
 
   private int[] concerned(Plan plan, BoundValues values) throws SQLException {
@@ -248,7 +306,7 @@ final class FanOut {
     try {
       places = Concerned.shards(map, plan.keys(), values);
     } catch (KeyTerm.NotAKeyException wrong) {
-      throw new Refusal(SqlCode.NOT_A_KEY, String.valueOf(wrong.getMessage())).exception();
+      throw Refusal.of(wrong).exception();
     }
     // Any shard knows that there is no such row, and what the columns are.
     return places.length == 0 ? new int[1] : places;
@@ -326,7 +384,11 @@ final class FanOut {
     List<ShardRows> running = new ArrayList<>();
     for (int index : concerned) {
       running.add(
-          new ShardRows(shards.get(index), question, key -> Concerned.isOwn(map, index, key)));
+          new ShardRows(
+              shards.get(index),
+              question,
+              key -> Concerned.isOwn(map, index, key),
+              access.owner()));
     }
     options.canceller().runs(running);
     // The caller's own thread asks the last shard: one hand-over less.
@@ -355,7 +417,7 @@ final class FanOut {
         }
       }
     }
-    ShardAnswers answers = new ShardAnswers(running, afterwards);
+    ShardAnswers answers = new ShardAnswers(running, options.canceller(), afterwards);
     if (failure != null) {
       running.forEach(ShardRows::close);
       throw options.canceller().isCancelled() ? Canceller.cancelled() : failure;
@@ -376,6 +438,10 @@ final class FanOut {
   }
 
   static SQLException asSql(WaymarkException failure) {
+    Throwable cause = failure.getCause();
+    if (cause != null && (Failures.isTimeout(cause) || Failures.isCancelled(cause))) {
+      return new SQLTimeoutException(failure.getMessage(), "57014", failure);
+    }
     return new SQLTransientConnectionException(failure.getMessage(), "08006", failure);
   }
 

@@ -246,7 +246,14 @@ final class Lane {
     }
   }
 
-  /** Closes the socket of whatever call has the lane. */
+  /** Closes a call's socket under it, from any thread, if it still has that connection. */
+  void cutOffIfStill(Connection open) {
+    if (end(open)) {
+      cutOff(open);
+    }
+  }
+
+  /** Closes the socket of whatever call has the lane; for the thread whose lane it is. */
   void cutOff() {
     Connection open = connection();
     if (open != null && end(open)) {

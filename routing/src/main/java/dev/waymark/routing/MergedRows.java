@@ -63,9 +63,14 @@ abstract class MergedRows extends ForwardRows {
     if (isEnded) {
       return false;
     }
-    if (step()) {
-      row++;
-      return true;
+    answers.refuseIfCancelled();
+    try {
+      if (step()) {
+        row++;
+        return true;
+      }
+    } catch (SQLException failure) {
+      throw answers.told(failure);
     }
     isEnded = true;
     return false;

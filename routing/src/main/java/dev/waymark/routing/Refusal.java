@@ -1,5 +1,6 @@
 package dev.waymark.routing;
 
+import dev.waymark.NoShardForKeyException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.util.Objects;
 
@@ -16,6 +17,23 @@ record Refusal(SqlCode code, String reason) {
   Refusal {
     Objects.requireNonNull(code, "code");
     Objects.requireNonNull(reason, "reason");
+  }
+
+  /** A key that no range of the map holds; its message is rendered as the settings have it. */
+  static Refusal of(NoShardForKeyException nobodys) {
+    String message = String.valueOf(nobodys.getMessage());
+    int stop = message.indexOf(". ");
+    String sentence = stop < 0 ? message : message.substring(0, stop);
+    return new Refusal(
+        SqlCode.UNOWNED_KEY,
+        sentence.endsWith(".") ? sentence.substring(0, sentence.length() - 1) : sentence);
+  }
+
+  /** A value that is compared with a key and is none. */
+  static Refusal of(KeyTerm.NotAKeyException wrong) {
+    String half = String.valueOf(wrong.getMessage());
+    return new Refusal(
+        SqlCode.NOT_A_KEY, Character.toUpperCase(half.charAt(0)) + half.substring(1));
   }
 
   /** The whole message. */

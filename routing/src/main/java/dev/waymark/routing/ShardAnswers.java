@@ -1,15 +1,18 @@
 package dev.waymark.routing;
 
+import java.sql.SQLException;
 import java.util.List;
 
 /** The open answers of the shards to one query; closing them gives everything back, once. */
 final class ShardAnswers implements AutoCloseable {
   private final List<ShardRows> all;
+  private final FanOut.Canceller canceller;
   private final Runnable afterwards;
   private boolean isClosed;
 
-  ShardAnswers(List<ShardRows> all, Runnable afterwards) {
+  ShardAnswers(List<ShardRows> all, FanOut.Canceller canceller, Runnable afterwards) {
     this.all = List.copyOf(all);
+    this.canceller = canceller;
     this.afterwards = afterwards;
   }
 
@@ -19,6 +22,25 @@ final class ShardAnswers implements AutoCloseable {
 
   ShardRows get(int shard) {
     return all.get(shard);
+  }
+
+  /**
+   * What is still to be sent is not sent any more, whether somebody waits for it just then or not.
+   */
+  void refuseIfCancelled() throws SQLException {
+    if (canceller.isCancelled() && all.stream().anyMatch(ShardRows::isStreamed)) {
+      throw FanOut.Canceller.cancelled();
+    }
+  }
+
+  /** A failure while rows are read, which may be the canceller's doing. */
+  SQLException told(SQLException failure) {
+    if (!canceller.isCancelled()) {
+      return failure;
+    }
+    SQLException cancelled = FanOut.Canceller.cancelled();
+    cancelled.initCause(failure);
+    return cancelled;
   }
 
   boolean isClosed() {

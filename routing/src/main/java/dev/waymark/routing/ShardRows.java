@@ -17,10 +17,19 @@ import org.postgresql.core.QueryExecutor;
  * What one shard answers to a question of {@link FanOut}, and the connection that it stays on until
  * it is closed. One thread asks, another one reads, any may cancel.
  */
-final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
+final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Running {
+  /** Whose the connection is that an answer comes on. */
+  enum Owner {
+    /** Nobody else's: it is given back with the rows, and closed at once if nobody wants them. */
+    THE_ROWS,
+    /** It stays the transaction's, which a cancelled statement leaves failed and not lost. */
+    A_TRANSACTION
+  }
+
   private final LiveShard shard;
   private final FanOut.Question question;
   private final LongPredicate isOwn;
+  private final Owner owner;
   private final CountDownLatch answered = new CountDownLatch(1);
 
   /** Guarded by this object's lock, as are those below. */
@@ -38,10 +47,11 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
    *
    * @param isOwn whether a key may be the shard's
    */
-  ShardRows(LiveShard shard, FanOut.Question question, LongPredicate isOwn) {
+  ShardRows(LiveShard shard, FanOut.Question question, LongPredicate isOwn, Owner owner) {
     this.shard = shard;
     this.question = question;
     this.isOwn = isOwn;
+    this.owner = owner;
   }
 
   /** Nobody wants the answer. Not an SQL exception, so that no other node is asked. */
@@ -98,8 +108,11 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
   @Override
   public FanOut.Open run(Connection connection) throws SQLException {
     runs(connection);
+    boolean isAnswered = false;
     try {
-      return question.on(connection, isOwn);
+      FanOut.Open answer = question.on(connection, isOwn);
+      isAnswered = true;
+      return answer;
     } catch (SQLException failed) {
       synchronized (this) {
         if (isOver) {
@@ -108,7 +121,9 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
       }
       throw failed;
     } finally {
-      runs(null);
+      // A transaction keeps the connection on which its reader has the server send more; any other
+      // one is in use again once it is held.
+      runs(isAnswered && owner == Owner.A_TRANSACTION && isStreamed() ? connection : null);
     }
   }
 
@@ -128,7 +143,7 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
       if (!isOver) {
         lane = held;
         // Its reader has the server send more now and then.
-        running = question.isStreamed() ? held.connection() : null;
+        running = isStreamed() ? held.connection() : null;
         return;
       }
     }
@@ -184,16 +199,23 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
     return shard.name();
   }
 
-  /** Ends what is running, from any thread; rows that are here already stay readable. */
-  void cancel() {
+  /** Whether the server sends the rows as they are wanted. */
+  boolean isStreamed() {
+    return question.isStreamed();
+  }
+
+  /** Rows that are here already stay readable. */
+  @Override
+  public void cancel() {
     boolean isAnswered = answered.getCount() == 0;
-    if (!isAnswered || question.isStreamed()) {
+    if (!isAnswered || isStreamed()) {
       stop();
     }
   }
 
   /**
-   * Nobody wants the answer: the connection, if it is at work, is closed and its work cancelled.
+   * Nobody wants the answer: work that is being done is cancelled, and the connection closed if it
+   * is the rows' own.
    */
   private void stop() {
     QueryExecutor server = null;
@@ -201,8 +223,27 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException> {
       isOver = true;
       if (running != null) {
         server = Lane.server(running);
-        // At once: a cancel alone may arrive when the connection is somebody else's.
+        if (owner == Owner.THE_ROWS) {
+          // At once: a cancel alone may arrive when the connection is somebody else's.
+          Lane.cutOff(running);
+        }
+      }
+    }
+    Lane.cancel(server);
+  }
+
+  @Override
+  public void cutOff() {
+    QueryExecutor server = null;
+    synchronized (this) {
+      isOver = true;
+      if (running != null) {
+        server = Lane.server(running);
         Lane.cutOff(running);
+      }
+      if (lane != null) {
+        // Under the lock, in which closing takes it away before it goes on to others.
+        lane.cutOff();
       }
     }
     Lane.cancel(server);

@@ -58,7 +58,7 @@ final class ShardedConnection implements Connection {
   private boolean isReleased;
 
   private volatile @Nullable BoundTransaction transaction;
-  private @Nullable CrossShardTransaction acrossShards;
+  private volatile @Nullable CrossShardTransaction acrossShards;
 
   /** What was asked for in a transaction that has no server yet. */
   private List<BoundTransaction.Preparation> pending = List.of();
@@ -103,6 +103,10 @@ final class ShardedConnection implements Connection {
         to = Destination.of(plan, values, database.map());
       } catch (SQLFeatureNotSupportedException refusal) {
         if (!isAcrossShards() || plan.reads()) {
+          throw refusal;
+        }
+        if (plan.plan().hints().key() != null) {
+          // The application has named a shard: the write is for that one, or for none.
           throw refusal;
         }
         writeOnSeveral(statement, plan, values, refusal);
@@ -413,7 +417,12 @@ final class ShardedConnection implements Connection {
       note(part.written(), statement, to);
     }
     refuseToLeaveState(plan);
-    statement.runWithin(part.connection());
+    try {
+      statement.runWithin(part.connection());
+    } catch (SQLException failure) {
+      CrossShardTransaction.failed(part, failure);
+      throw failure;
+    }
   }
 
   private static void refuseToLeaveState(StatementPlan plan) throws SQLException {
@@ -439,7 +448,7 @@ final class ShardedConnection implements Connection {
               SqlCode.NEEDS_ONE_SHARD, "A stream among the parameters can be read once only")
           .exception();
     }
-    statement.answered(acrossShards().update(plan.sql(), write, statement.markers(), values));
+    statement.answered(acrossShards().update(plan.sql(), write, statement.sending(values)));
   }
 
   // ---- statements about the session ---------------------------------------------------------
@@ -679,8 +688,16 @@ final class ShardedConnection implements Connection {
 
   /** What is still read on the transaction's connections is not any more. */
   private void closeRows() throws SQLException {
+    SQLException trouble = null;
     for (ShardedStatement each = openStatements; each != null; each = each.after) {
-      each.reset();
+      try {
+        each.reset();
+      } catch (SQLException failure) {
+        trouble = failure;
+      }
+    }
+    if (trouble != null) {
+      throw trouble;
     }
   }
 
@@ -820,24 +837,29 @@ final class ShardedConnection implements Connection {
     }
     try {
       if (across != null) {
-        closeRows();
-        if (how == End.COMMIT) {
-          across.commit();
-        } else {
-          across.rollback();
-        }
-      }
-      if (open == null) {
-        return;
-      } else if (how == End.COMMIT) {
+        end(across, how);
+      } else if (open != null && how == End.COMMIT) {
         open.commit(database, database.nanoClock());
-      } else {
+      } else if (open != null) {
         open.rollback(database, database.nanoClock());
       }
     } catch (WaymarkException | IllegalStateException failure) {
       throw told(failure);
     } finally {
       transactionEnded();
+    }
+  }
+
+  /** Whatever goes wrong, its connections are given back. */
+  private void end(CrossShardTransaction across, End how) throws SQLException {
+    try {
+      closeRows();
+      if (how == End.COMMIT) {
+        across.commit();
+      }
+    } finally {
+      // Does nothing once it is committed.
+      across.rollback();
     }
   }
 
@@ -1018,10 +1040,14 @@ final class ShardedConnection implements Connection {
     }
     isClosed = true;
     BoundTransaction open = transaction;
+    CrossShardTransaction across = acrossShards;
     executor.execute(
         () -> {
           if (open != null) {
             open.abort();
+          }
+          if (across != null) {
+            across.cutOff();
           }
           for (ShardedStatement each = openStatements; each != null; each = each.after) {
             each.abort();

@@ -88,7 +88,7 @@ class ShardedStatement
 
   private @Nullable Lane lane;
 
-  /** Ends a query over several shards that runs now. */
+  /** Ends what runs on several shards now, or is still sent by them. */
   private volatile FanOut.@Nullable Canceller canceller;
 
   private @Nullable ShardedResultSet rows;
@@ -343,10 +343,20 @@ class ShardedStatement
 
   /** What a query over several shards is told of this statement. */
   final FanOut.Options options(@Nullable Session session, Consistency consistency) {
+    return new FanOut.Options(
+        markers(), fetchSize, maxRows, queryTimeoutSeconds, session, consistency, cancellable());
+  }
+
+  /** What a write on several shards is told of this statement. */
+  final CrossShardTransaction.Sending sending(BoundValues values) {
+    return new CrossShardTransaction.Sending(markers(), values, queryTimeoutSeconds, cancellable());
+  }
+
+  /** From here on cancelling this statement ends what it does on several shards. */
+  private FanOut.Canceller cancellable() {
     FanOut.Canceller ours = new FanOut.Canceller();
     canceller = ours;
-    return new FanOut.Options(
-        markers(), fetchSize, maxRows, queryTimeoutSeconds, session, consistency, ours);
+    return ours;
   }
 
   /** What a question mark means in its text. */
@@ -354,9 +364,8 @@ class ShardedStatement
     return SqlScanner.Markers.NONE;
   }
 
-  /** Answers with rows that hold their connections themselves. */
+  /** Answers with rows that hold their connections themselves, and that can still be cancelled. */
   final void answered(ResultSet merged) throws SQLException {
-    canceller = null;
     closeServer();
     if (operation == Operation.UPDATE) {
       merged.close();
@@ -444,6 +453,7 @@ class ShardedStatement
         openKeys.rows().close();
       }
     }
+    canceller = null;
     updateCount = -1;
     warnings = null;
     written = null;
@@ -890,10 +900,11 @@ class ShardedStatement
   public void cancel() throws SQLException {
     Statement running = server;
     FanOut.Canceller several = canceller;
-    if (running != null) {
-      running.cancel();
-    } else if (several != null) {
+    // First what is on several shards: the driver's statement is then that of an earlier execution.
+    if (several != null) {
       several.cancel();
+    } else if (running != null) {
+      running.cancel();
     }
   }
 
@@ -914,8 +925,12 @@ class ShardedStatement
     }
   }
 
-  /** Closes the connection under whoever waits for it. */
+  /** Closes the connections under whoever waits for them. */
   final void abort() {
+    FanOut.Canceller several = canceller;
+    if (several != null) {
+      several.cutOff();
+    }
     Connection used = serverConnection;
     if (used != null) {
       Lane.cutOff(used);

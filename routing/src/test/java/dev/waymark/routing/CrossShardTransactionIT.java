@@ -246,8 +246,8 @@ class CrossShardTransactionIT {
     return transaction.update(
         sql,
         Objects.requireNonNull(answer.write(), () -> String.valueOf(answer.refusal())),
-        SqlScanner.Markers.JDBC,
-        Values.of(values));
+        new CrossShardTransaction.Sending(
+            SqlScanner.Markers.JDBC, Values.of(values), 0, new FanOut.Canceller()));
   }
 
   @Test
@@ -269,7 +269,7 @@ class CrossShardTransactionIT {
                   update(
                       transaction,
                       planner,
-                      "UPDATE users SET name = name || ? WHERE id IN (?, ?, 9999)",
+                      "UPDATE users SET name = name || ? WHERE id IN (?, ?)",
                       "!",
                       7L,
                       1_007L))
