@@ -2,6 +2,7 @@ package dev.waymark.routing;
 
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -33,6 +34,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Keyset<T> {
   private static final String IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*";
+  private static final int LONGEST_TEXT = 8_192;
+
+  /**
+   * What {@code timestamptz} holds, in seconds since 1970: from 4714-11-24 BC to the last second of
+   * 294276, which rounding to microseconds could leave.
+   */
+  private static final long EARLIEST = -210_866_803_200L;
+
+  private static final long LATEST = 9_224_318_015_999L;
 
   private final ShardQuery<T> query;
   private final List<Column<T>> columns;
@@ -45,10 +55,83 @@ public final class Keyset<T> {
     DESCENDING
   }
 
-  /** One sorting column: {@code value} is what a row holds there, a long, string or instant. */
+  /** What a column is sorted by, and how a value of that stands in a token. */
+  private enum Kind {
+    WHOLE_NUMBER('l', "whole number") {
+      @Override
+      void write(ByteBuffer bytes, Column<?> column, Comparable<?> value) {
+        bytes.putLong((Long) value);
+      }
+
+      @Override
+      Comparable<?> read(ByteBuffer bytes, Column<?> column) {
+        return bytes.getLong();
+      }
+    },
+    TEXT('t', "text") {
+      @Override
+      void write(ByteBuffer bytes, Column<?> column, Comparable<?> value) {
+        byte[] text = ((String) value).getBytes(StandardCharsets.UTF_8);
+        if (text.length > LONGEST_TEXT) {
+          throw new IllegalArgumentException(
+              "The sorting column " + column.name() + " is longer than " + LONGEST_TEXT + " bytes");
+        }
+        bytes.putShort((short) text.length).put(text);
+      }
+
+      @Override
+      Comparable<?> read(ByteBuffer bytes, Column<?> column) {
+        byte[] text = new byte[Short.toUnsignedInt(bytes.getShort())];
+        bytes.get(text);
+        try {
+          String decoded =
+              StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString();
+          if (text.length <= LONGEST_TEXT && decoded.indexOf(0) < 0) {
+            return decoded;
+          }
+        } catch (CharacterCodingException invalid) {
+          // As one that no server would have.
+        }
+        throw refused("what it holds for " + column.name() + " is no text of a server's");
+      }
+    },
+    INSTANT('i', "instant") {
+      @Override
+      void write(ByteBuffer bytes, Column<?> column, Comparable<?> value) {
+        Instant instant = (Instant) value;
+        bytes.putLong(instant.getEpochSecond()).putInt(instant.getNano());
+      }
+
+      @Override
+      Comparable<?> read(ByteBuffer bytes, Column<?> column) {
+        long seconds = bytes.getLong();
+        int nanos = bytes.getInt();
+        if (seconds < EARLIEST || seconds >= LATEST || nanos < 0 || nanos > 999_999_999) {
+          throw refused("what it holds for " + column.name() + " is no instant of a server's");
+        }
+        return Instant.ofEpochSecond(seconds, nanos);
+      }
+    };
+
+    private final byte tag;
+    private final String words;
+
+    Kind(char tag, String words) {
+      this.tag = (byte) tag;
+      this.words = words;
+    }
+
+    abstract void write(ByteBuffer bytes, Column<?> column, Comparable<?> value);
+
+    /** Refuses what no server would have given. */
+    abstract Comparable<?> read(ByteBuffer bytes, Column<?> column);
+  }
+
+  /** One sorting column: {@code value} is what a row holds there. */
   private record Column<T>(
       String name,
       String expression,
+      Kind kind,
       Direction direction,
       Function<T, ? extends Comparable<?>> value) {}
 
@@ -68,7 +151,7 @@ public final class Keyset<T> {
 
   /** Sorted by a column of whole numbers, behind what it is sorted by already. */
   public Keyset<T> byLong(String column, Direction direction, Function<T, Long> value) {
-    return by(column, column, direction, value);
+    return by(column, column, Kind.WHOLE_NUMBER, direction, value);
   }
 
   /**
@@ -76,17 +159,18 @@ public final class Keyset<T> {
    * agree on, whatever collation the column has. Only an index with collation {@code C} serves it.
    */
   public Keyset<T> byText(String column, Direction direction, Function<T, String> value) {
-    return by(column, column + " COLLATE \"C\"", direction, value);
+    return by(column, column + " COLLATE \"C\"", Kind.TEXT, direction, value);
   }
 
   /** Sorted by a column of {@code timestamptz}. */
   public Keyset<T> byInstant(String column, Direction direction, Function<T, Instant> value) {
-    return by(column, column, direction, value);
+    return by(column, column, Kind.INSTANT, direction, value);
   }
 
   private Keyset<T> by(
       String column,
       String expression,
+      Kind kind,
       Direction direction,
       Function<T, ? extends Comparable<?>> value) {
     if (!column.matches(IDENTIFIER)) {
@@ -94,7 +178,7 @@ public final class Keyset<T> {
           "A sorting column must be a plain name, not '" + column + "'");
     }
     List<Column<T>> more = new ArrayList<>(columns);
-    more.add(new Column<>(column, expression, direction, value));
+    more.add(new Column<>(column, expression, kind, direction, value));
     return new Keyset<>(query, List.copyOf(more));
   }
 
@@ -250,19 +334,8 @@ public final class Keyset<T> {
     ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
     bytes.putInt(fingerprint());
     for (Column<T> column : columns) {
-      Comparable<?> value = value(column, row);
-      if (value instanceof Long number) {
-        bytes.put((byte) 'l').putLong(number);
-      } else if (value instanceof Instant instant) {
-        bytes.put((byte) 'i').putLong(instant.getEpochSecond()).putInt(instant.getNano());
-      } else {
-        byte[] text = value.toString().getBytes(StandardCharsets.UTF_8);
-        if (text.length > 8_192) {
-          throw new IllegalArgumentException(
-              "The sorting column " + column.name() + " is longer than 8192 bytes");
-        }
-        bytes.put((byte) 't').putShort((short) text.length).put(text);
-      }
+      bytes.put(column.kind().tag);
+      column.kind().write(bytes, column, value(column, row));
     }
     byte[] payload = Arrays.copyOf(bytes.array(), bytes.position());
     CRC32C checksum = new CRC32C();
@@ -273,44 +346,52 @@ public final class Keyset<T> {
   }
 
   /**
-   * The values of the row that a token stands behind.
+   * The values of the row that a token stands behind. Tokens travel through clients and are not
+   * signed: whoever makes one up gets at rows behind a place of his choosing, which the query gives
+   * anyway, or is refused here. No server is ever sent a value that it would not take.
    *
-   * @throws IllegalArgumentException if it is damaged, or of another list
+   * @throws IllegalArgumentException if it is damaged, of another list, or holds for a column what
+   *     is never in one; the message says which
    */
   List<Comparable<?>> parse(String token) {
-    try {
-      byte[] whole = Base64.getUrlDecoder().decode(token);
-      byte[] payload = Arrays.copyOf(whole, Math.max(0, whole.length - 4));
-      CRC32C checksum = new CRC32C();
-      checksum.update(payload);
-      if (whole.length < 8
-          || ByteBuffer.wrap(whole, whole.length - 4, 4).getInt() != (int) checksum.getValue()) {
-        throw refused("it is damaged");
-      }
-      ByteBuffer bytes = ByteBuffer.wrap(payload);
-      if (bytes.getInt() != fingerprint()) {
-        throw refused("it belongs to a list that is sorted or selected in another way");
-      }
-      List<Comparable<?>> values = new ArrayList<>();
-      while (bytes.hasRemaining()) {
-        switch (bytes.get()) {
-          case 'l' -> values.add(bytes.getLong());
-          case 'i' -> values.add(Instant.ofEpochSecond(bytes.getLong(), bytes.getInt()));
-          case 't' -> {
-            byte[] text = new byte[Short.toUnsignedInt(bytes.getShort())];
-            bytes.get(text);
-            values.add(new String(text, StandardCharsets.UTF_8));
-          }
-          default -> throw refused("it is damaged");
-        }
-      }
-      if (values.size() != columns.size()) {
-        throw refused("it is damaged");
-      }
-      return values;
-    } catch (BufferUnderflowException | java.time.DateTimeException damaged) {
-      throw refused("it is damaged");
+    ByteBuffer bytes = payload(token);
+    if (bytes.getInt() != fingerprint()) {
+      throw refused("it belongs to a list that is sorted or selected in another way");
     }
+    List<Comparable<?>> values = new ArrayList<>();
+    for (Column<T> column : columns) {
+      try {
+        if (bytes.get() != column.kind().tag) {
+          throw refused("what it holds for " + column.name() + " is no " + column.kind().words);
+        }
+        values.add(column.kind().read(bytes, column));
+      } catch (BufferUnderflowException ended) {
+        throw refused("it ends within what it holds for " + column.name());
+      }
+    }
+    if (bytes.hasRemaining()) {
+      throw refused("it goes on behind what it holds for the last column");
+    }
+    return values;
+  }
+
+  /** All but the checksum; at least a fingerprint. */
+  private static ByteBuffer payload(String token) {
+    byte[] whole;
+    try {
+      whole = Base64.getUrlDecoder().decode(token);
+    } catch (IllegalArgumentException notBase64) {
+      throw refused("it has characters that are in none, or lacks some");
+    }
+    if (whole.length < 8) {
+      throw refused("it is too short");
+    }
+    CRC32C checksum = new CRC32C();
+    checksum.update(whole, 0, whole.length - 4);
+    if (ByteBuffer.wrap(whole, whole.length - 4, 4).getInt() != (int) checksum.getValue()) {
+      throw refused("its checksum does not fit, so it is damaged");
+    }
+    return ByteBuffer.wrap(whole, 0, whole.length - 4).slice();
   }
 
   private static IllegalArgumentException refused(String why) {

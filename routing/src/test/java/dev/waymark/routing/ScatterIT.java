@@ -12,6 +12,8 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -263,6 +265,35 @@ class ScatterIT {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("The sorting column name is null in a row");
   }
+
+  @Test
+  void theUtmostThatATokenHoldsIsTakenByAServer() {
+    Keyset<Moment> moments =
+        Keyset.of(
+                ShardQuery.of(
+                    "SELECT id, now() AS seen, name FROM users",
+                    row ->
+                        new Moment(
+                            row.getLong(1),
+                            row.getObject(2, OffsetDateTime.class).toInstant(),
+                            row.getString(3))))
+            .byInstant("seen", Direction.ASCENDING, Moment::seen)
+            .byText("name", Direction.ASCENDING, Moment::name)
+            .byLong("id", Direction.ASCENDING, Moment::id);
+    String first =
+        moments.tokenBehind(new Moment(Long.MIN_VALUE, Instant.parse("-4713-11-24T00:00:00Z"), ""));
+    String last =
+        moments.tokenBehind(
+            new Moment(
+                Long.MAX_VALUE,
+                Instant.parse("+294276-12-31T23:59:58.999999999Z"),
+                "\uDBFF\uDFFF".repeat(2_048)));
+
+    assertThat(database.page(moments, first, 10).rows()).hasSize(10);
+    assertThat(database.page(moments, last, 10).rows()).isEmpty();
+  }
+
+  private record Moment(long id, Instant seen, String name) {}
 
   private record Row(long id, String name) {}
 
