@@ -154,6 +154,10 @@ final class BoundTransaction {
     return shard;
   }
 
+  NodeView node() {
+    return node;
+  }
+
   int place() {
     return place;
   }
@@ -192,17 +196,16 @@ final class BoundTransaction {
   void rollback(ShardedDatabase database, LongSupplier nanoClock) throws SQLException {
     try {
       lane.dueAt(database.dueAt());
-      server.rollback();
+      try {
+        server.rollback();
+      } catch (SQLException failure) {
+        if (!server.isClosed()) {
+          throw failure;
+        }
+      }
       told(nanoClock);
     } finally {
       giveBack(lane, aftermath());
-    }
-  }
-
-  /** A statement has failed, which may tell of the node. */
-  void failed(SQLException failure) {
-    if (Failures.tookNodeAway(failure, server) && !Failures.isOwnInterrupt()) {
-      shard.suspect(node, failure);
     }
   }
 

@@ -85,6 +85,14 @@ public final class CrossShardTransaction {
           new OpenTransaction(shard.name(), writer.position().systemId(), writer.connection());
     }
 
+    LiveShard shard() {
+      return shard;
+    }
+
+    NodeView node() {
+      return writer.primary();
+    }
+
     Connection connection() {
       return writer.connection();
     }
@@ -365,9 +373,11 @@ public final class CrossShardTransaction {
     participants.values().forEach(Participant::cutOff);
   }
 
-  /** A statement in a part has failed, which may tell of the node. */
-  static void failed(Participant part, SQLException failure) {
-    if (Failures.tookNodeAway(failure, part.connection()) && !Failures.isOwnInterrupt()) {
+  /** Something in a part has failed, which may tell of the node; not if it was cut off. */
+  private void failed(Participant part, SQLException failure) {
+    if (!isCutOff
+        && Failures.tookNodeAway(failure, part.connection())
+        && !Failures.isOwnInterrupt()) {
       part.shard.suspect(part.writer.primary(), failure);
     }
   }

@@ -19,14 +19,16 @@ import org.jspecify.annotations.Nullable;
 final class Parameters implements BoundValues {
   private static final int AT_FIRST = 4;
 
-  private Kind[] kinds;
+  /** Null where nothing is set: the driver tells which one is missing. */
+  private @Nullable Kind[] kinds;
+
   private @Nullable Object[] values;
   private int count;
   private boolean hasStreams;
   private boolean areStreamsRead;
 
   Parameters() {
-    kinds = new Kind[AT_FIRST];
+    kinds = new @Nullable Kind[AT_FIRST];
     values = new @Nullable Object[AT_FIRST];
   }
 
@@ -40,12 +42,6 @@ final class Parameters implements BoundValues {
 
   /** How a value is set. One constant for each setter that takes nothing but the value. */
   enum Kind {
-    UNSET {
-      @Override
-      void set(PreparedStatement statement, int at, @Nullable Object value) {
-        // The driver tells which one is missing.
-      }
-    },
     LONG {
       @Override
       void set(PreparedStatement statement, int at, @Nullable Object value) throws SQLException {

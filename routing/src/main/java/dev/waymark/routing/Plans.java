@@ -24,6 +24,9 @@ final class Plans {
   /** Beyond so many texts that turned out to write, all are forgotten and found out anew. */
   private static final int MAXIMUM_WRITING = 1_000;
 
+  private static final Set<String> SCHEMA_CHANGES =
+      Set.of("create", "alter", "drop", "import", "do");
+
   private final SqlCatalogueKeeper keeper;
   private final Map<String, Table> tables;
   private final SqlReader reader = new SqlReader();
@@ -88,11 +91,22 @@ final class Plans {
                   : SessionStatement.NONE,
               plan.keys() instanceof KeySource.Dealt ? dealt(sql, tokens, plan) : null,
               tokens.stream().anyMatch(token -> token.is("insert")),
-              statements.size() > 1 || SessionStatement.mayLeaveSomething(tokens));
+              statements.size() > 1 || SessionStatement.mayLeaveSomething(tokens),
+              statements.stream().anyMatch(Plans::mayChangeSchema));
     } catch (UnreadableSqlException unreadable) {
-      made = StatementPlan.of(sql, plan, SessionStatement.NONE, null, true, true);
+      made = StatementPlan.of(sql, plan, SessionStatement.NONE, null, true, true, true);
     }
     return writing.contains(sql) ? made.thatWrites() : made;
+  }
+
+  /**
+   * Whether a statement is one that changes what plans are made by, or a block of code, as
+   * migrations are. Functions and procedures are not taken for that: services call them for every
+   * request, and a catalogue is read from every shard. What one of them changes is noticed as a
+   * change from elsewhere is.
+   */
+  private static boolean mayChangeSchema(List<SqlToken> statement) {
+    return !statement.isEmpty() && SCHEMA_CHANGES.stream().anyMatch(statement.get(0)::is);
   }
 
   private @Nullable DealtKey dealt(String sql, List<SqlToken> tokens, Plan plan) {
@@ -130,7 +144,7 @@ final class Plans {
     }
   }
 
-  /** A statement has run that may have changed the schema. */
+  /** The schema may have changed: by a statement of {@link StatementPlan#mayChangeSchema}. */
   void changed() {
     keeper.changed();
   }

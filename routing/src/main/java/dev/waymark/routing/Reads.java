@@ -65,16 +65,44 @@ final class Reads {
       Work<T, X> work,
       Answer<T, R> answer)
       throws X {
-    if (isTimedAlways
+    return readWithin(0, shard, key, consistency, session, work, answer, hedging);
+  }
+
+  /**
+   * Reads, and looks at the clock only where that is needed.
+   *
+   * @param budgetNanos how long it may take; 0 for {@code calls.deadline}
+   */
+  private <T extends @Nullable Object, R extends @Nullable Object, X extends Exception>
+      R readWithin(
+          long budgetNanos,
+          LiveShard shard,
+          long key,
+          Consistency consistency,
+          @Nullable Session session,
+          Work<T, X> work,
+          Answer<T, R> answer,
+          @Nullable Hedging hedging)
+          throws X {
+    if (budgetNanos != 0
+        || isTimedAlways
         || session != null
         || !(consistency instanceof Consistency.Session)
         || (ThreadLocalRandom.current().nextInt() & TIMED - 1) == 0) {
       long startedAt = nanoClock.getAsLong();
-      return read(
-          shard, key, consistency, session, work, answer, startedAt, startedAt + deadlineNanos);
+      long dueAt = startedAt + (budgetNanos == 0 ? deadlineNanos : budgetNanos);
+      return read(shard, key, consistency, session, work, answer, startedAt, dueAt, hedging);
     }
     return read(
-        shard, key, consistency, null, work, answer, recently.getAsLong(), Lane.FROM_FIRST_SIGHT);
+        shard,
+        key,
+        consistency,
+        null,
+        work,
+        answer,
+        recently.getAsLong(),
+        Lane.FROM_FIRST_SIGHT,
+        hedging);
   }
 
   /** Reads what is not of one key within {@code calls.deadline}, never twice at the same time. */
@@ -107,33 +135,8 @@ final class Reads {
       HeldWork<T, X> work,
       long budgetNanos)
       throws X {
-    if (budgetNanos != 0
-        || isTimedAlways
-        || session != null
-        || !(consistency instanceof Consistency.Session)
-        || (ThreadLocalRandom.current().nextInt() & TIMED - 1) == 0) {
-      long startedAt = nanoClock.getAsLong();
-      return this.<T, T, X>read(
-          shard,
-          key,
-          consistency,
-          session,
-          work,
-          (value, node, route) -> value,
-          startedAt,
-          startedAt + (budgetNanos == 0 ? deadlineNanos : budgetNanos),
-          null);
-    }
-    return this.<T, T, X>read(
-        shard,
-        key,
-        consistency,
-        null,
-        work,
-        (value, node, route) -> value,
-        recently.getAsLong(),
-        Lane.FROM_FIRST_SIGHT,
-        null);
+    return this.<T, T, X>readWithin(
+        budgetNanos, shard, key, consistency, session, work, (value, node, route) -> value, null);
   }
 
   /** Reads until an instant at the latest, as often at a time as hedging has it. */

@@ -57,6 +57,9 @@ final class ShardedConnection implements Connection {
   /** What it had is given back. An aborted connection is closed, and still has to be. */
   private boolean isReleased;
 
+  /** Whether a statement of the transaction may have changed the schema. */
+  private boolean mayHaveChangedSchema;
+
   private volatile @Nullable BoundTransaction transaction;
   private volatile @Nullable CrossShardTransaction acrossShards;
 
@@ -114,10 +117,8 @@ final class ShardedConnection implements Connection {
       }
       if (autoCommit) {
         runAlone(statement, plan, values, to);
-      } else if (isAcrossShards()) {
-        runAcrossShards(statement, plan, values, to);
       } else {
-        runInTransaction(statement, plan, values, to);
+        runWithinTransaction(statement, plan, values, to);
       }
     } catch (SQLException failure) {
       plans.failed(failure);
@@ -125,13 +126,34 @@ final class ShardedConnection implements Connection {
     } catch (WaymarkException | IllegalStateException failure) {
       throw told(failure);
     }
-    if (plan.way() == StatementPlan.Way.WRITES && plan.plan().tables().isEmpty()) {
-      // It may have been a schema change: such a statement names no table of the map.
+    ran(plan);
+  }
+
+  /** A statement has run. Others see a change of the schema once it is committed. */
+  private void ran(StatementPlan plan) {
+    if (!plan.mayChangeSchema()) {
+      return;
+    } else if (autoCommit) {
       plans.changed();
+    } else {
+      mayHaveChangedSchema = true;
     }
   }
 
-  /** Each statement is a transaction of its own. */
+  private void runWithinTransaction(
+      ShardedStatement statement, StatementPlan plan, BoundValues values, Destination to)
+      throws SQLException {
+    if (isAcrossShards()) {
+      runAcrossShards(statement, plan, values, to);
+    } else {
+      runInTransaction(statement, plan, values, to);
+    }
+  }
+
+  /**
+   * Each statement is a transaction of its own. Within a transaction only what reads and tells
+   * nothing of where that will be.
+   */
   private void runAlone(
       ShardedStatement statement, StatementPlan plan, BoundValues values, Destination to)
       throws SQLException {
@@ -167,7 +189,16 @@ final class ShardedConnection implements Connection {
         }
         // The server knew better than the catalogue, and has done nothing.
         plans.wrote(plan, plan.sql());
+        StatementPlan known = plan.thatWrites();
+        if (!autoCommit) {
+          // What it writes ends with the transaction, which it begins.
+          runWithinTransaction(statement, known, values, to);
+          return;
+        }
+        refuseToWriteAnywhere(known);
       }
+    } else {
+      refuseToWriteAnywhere(plan);
     }
     if (key == Router.NO_KEY) {
       statement.writing(writtenBy(statement, to));
@@ -181,6 +212,20 @@ final class ShardedConnection implements Connection {
         throw failure;
       }
       runOutsideOfTransaction(statement, shard, to);
+    }
+  }
+
+  /** What only looked like a read names no shard, and would write to one by chance. */
+  private void refuseToWriteAnywhere(StatementPlan plan) throws SQLException {
+    if (plan.turnedOutToWrite()
+        && plan.plan().keys() instanceof KeySource.AnyShard
+        && plan.plan().hints().key() == null
+        && database.shards().size() > 1) {
+      throw new Refusal(
+              SqlCode.NO_SHARD_NAMED,
+              "It writes, though its functions are declared as if they did not, and names no table"
+                  + " with a key")
+          .exception();
     }
   }
 
@@ -227,6 +272,7 @@ final class ShardedConnection implements Connection {
         runOnSeveral(statement, plan, values);
         return;
       }
+      refuseToWriteAnywhere(plan);
       int place = place(statement, to);
       open = begin(place, keyOf(statement, to), plan);
     } else if (to instanceof Destination.Dealt) {
@@ -254,9 +300,21 @@ final class ShardedConnection implements Connection {
     try {
       statement.runWithin(open.server());
     } catch (SQLException failure) {
-      open.failed(failure);
-      throw failure;
+      throw failed(open.shard(), open.node(), open.server(), failure);
     }
+  }
+
+  /**
+   * What is told of a statement that has failed within a transaction; perhaps its node has gone.
+   */
+  private SQLException failed(
+      LiveShard shard, NodeView node, Connection server, SQLException failure) {
+    // An abort closes connections as well, and says nothing of nodes.
+    if (isClosed || Failures.isOwnInterrupt() || !Failures.tookNodeAway(failure, server)) {
+      return failure;
+    }
+    shard.suspect(node, failure);
+    return told(database.unavailability().ofTransaction(shard, node, failure));
   }
 
   private static void note(WrittenKeys written, ShardedStatement statement, Destination to) {
@@ -412,6 +470,7 @@ final class ShardedConnection implements Connection {
       runAlone(statement, plan, values, to);
       return;
     }
+    refuseToWriteAnywhere(plan);
     CrossShardTransaction.Participant part = acrossShards().participant(place(statement, to));
     if (!plan.reads()) {
       note(part.written(), statement, to);
@@ -420,8 +479,7 @@ final class ShardedConnection implements Connection {
     try {
       statement.runWithin(part.connection());
     } catch (SQLException failure) {
-      CrossShardTransaction.failed(part, failure);
-      throw failure;
+      throw failed(part.shard(), part.node(), part.connection(), failure);
     }
   }
 
@@ -558,7 +616,13 @@ final class ShardedConnection implements Connection {
       }
       for (Map.Entry<Integer, List<Integer>> part : parts.entrySet()) {
         runPart(statement, part.getKey(), part.getValue(), plans, to);
+        for (int i : part.getValue()) {
+          ran(plans.get(i));
+        }
       }
+    } catch (SQLException failure) {
+      this.plans.failed(failure);
+      throw failure;
     } catch (WaymarkException | IllegalStateException failure) {
       throw told(failure);
     }
@@ -584,7 +648,11 @@ final class ShardedConnection implements Connection {
         for (int i : part) {
           note(shard.written(), statement, to.get(i));
         }
-        statement.runWithin(shard.connection());
+        try {
+          statement.runWithin(shard.connection());
+        } catch (SQLException failure) {
+          throw failed(shard.shard(), shard.node(), shard.connection(), failure);
+        }
         return;
       }
       if (open != null) {
@@ -603,7 +671,11 @@ final class ShardedConnection implements Connection {
             open.leavesState();
           }
         }
-        statement.runWithin(open.server());
+        try {
+          statement.runWithin(open.server());
+        } catch (SQLException failure) {
+          throw failed(open.shard(), open.node(), open.server(), failure);
+        }
         return;
       }
       WrittenKeys written = new WrittenKeys();
@@ -847,6 +919,10 @@ final class ShardedConnection implements Connection {
       throw told(failure);
     } finally {
       transactionEnded();
+      if (mayHaveChangedSchema && how == End.COMMIT) {
+        plans.changed();
+      }
+      mayHaveChangedSchema = false;
     }
   }
 

@@ -669,6 +669,10 @@ public final class ShardedDatabase implements AutoCloseable {
     return crossShard.recover();
   }
 
+  Unavailability unavailability() {
+    return unavailability;
+  }
+
   /** Runs what a plan says is merged from several shards. */
   FanOut queries() {
     return queries;

@@ -188,6 +188,8 @@ class ShardedPreparedStatement extends ShardedStatement implements PreparedState
     PreparedStatement prepared = (PreparedStatement) on;
     for (int place : part) {
       Parameters values = (Parameters) batchValues(place);
+      // A row that lacks a value is told, and does not take that of the row before.
+      prepared.clearParameters();
       if (dealtParameter() == 0 || batchDealt == null) {
         values.setOn(prepared);
       } else {
@@ -259,6 +261,10 @@ class ShardedPreparedStatement extends ShardedStatement implements PreparedState
   public void clearParameters() throws SQLException {
     checkOpen();
     parameters.clear();
+    if (server() instanceof PreparedStatement prepared) {
+      // Within a transaction it is used again, and would keep what is not set anew.
+      prepared.clearParameters();
+    }
   }
 
   @Override

@@ -79,13 +79,13 @@ class ShardedStatement
   /** The connection that {@link #server} belongs to. */
   private volatile @Nullable Connection serverConnection;
 
-  /** Our own right to that connection; null within a transaction, which has it. */
   /** Whether it runs in a transaction that is committed before its rows are read. */
   private boolean isCommittedAtOnce;
 
   /** Whether the driver's statement has others than the usual ones. */
   private boolean serverHasSettings;
 
+  /** Our own right to the connection; null within a transaction, which has it. */
   private @Nullable Lane lane;
 
   /** Ends what runs on several shards now, or is still sent by them. */
@@ -877,10 +877,6 @@ class ShardedStatement
 
   final Form form() {
     return form;
-  }
-
-  final Returned returned() {
-    return returned;
   }
 
   final ShardedConnection sharded() {

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param way how it may run
  * @param inserts whether it may insert a row, whose key must not be NULL
  * @param leavesState whether it may leave something behind in the session
+ * @param mayChangeSchema whether the catalogue has to be read again once it has run
  */
 record StatementPlan(
     String sql,
@@ -27,7 +28,8 @@ record StatementPlan(
     SessionStatement session,
     Way way,
     boolean inserts,
-    boolean leavesState) {
+    boolean leavesState,
+    boolean mayChangeSchema) {
   /** How a statement may run. */
   enum Way {
     /** On a replica that is fresh enough. */
@@ -45,7 +47,8 @@ record StatementPlan(
       SessionStatement session,
       @Nullable DealtKey dealt,
       boolean inserts,
-      boolean leavesState) {
+      boolean leavesState,
+      boolean mayChangeSchema) {
     int keyParameter = 0;
     if (plan.hints().key() == null
         && plan.refusal() == null
@@ -65,7 +68,8 @@ record StatementPlan(
         session,
         session == SessionStatement.SHOWS ? Way.READS : wayOf(plan),
         inserts,
-        leavesState);
+        leavesState,
+        mayChangeSchema);
   }
 
   private static Way wayOf(Plan plan) {
@@ -86,11 +90,17 @@ record StatementPlan(
         session,
         Way.WRITES,
         inserts,
-        leavesState);
+        leavesState,
+        mayChangeSchema);
   }
 
   boolean reads() {
     return way != Way.WRITES;
+  }
+
+  /** Whether it was taken for a read until a server refused to run it as one. */
+  boolean turnedOutToWrite() {
+    return way == Way.WRITES && plan.verdict().effect() == Effect.READS;
   }
 
   long catalogueVersion() {

@@ -76,6 +76,26 @@ final class Unavailability {
         cause);
   }
 
+  /**
+   * A node went away under a statement of a transaction that its user ends. Nothing of it is
+   * written, whatever its statements before this one have answered.
+   */
+  UnavailableException ofTransaction(LiveShard shard, NodeView node, Throwable cause) {
+    listener.failed(shard.name(), Outcome.REJECTED);
+    return new UnavailableException(
+        shard.name(),
+        String.format(
+            Locale.ROOT,
+            "Shard %s lost its node %s under a transaction: %s. %s, so the transaction may be"
+                + " repeated; this one can only be rolled back.",
+            shard.name(),
+            node.node().name(),
+            cause.getMessage(),
+            Outcome.REJECTED.sentence()),
+        Outcome.REJECTED,
+        cause);
+  }
+
   /** The key, by the rule for keys in errors; nothing if the call is not of one key. */
   String forKey(long key) {
     return key == Router.NO_KEY ? "" : " for key " + config.keys().render(key);

@@ -16,6 +16,9 @@ import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -97,6 +100,51 @@ class DataSourceTransactionsIT {
       }
     }
     return count;
+  }
+
+  @Test
+  void whatWasClearedIsMissingAndNotWhatItWasBefore() throws SQLException {
+    try (PreparedStatement insert =
+        connection.prepareStatement("INSERT INTO users (id, name) VALUES (?, ?)")) {
+      insert.setLong(1, 20);
+      insert.setString(2, "a");
+      assertThat(insert.executeUpdate()).isEqualTo(1);
+      insert.clearParameters();
+      insert.setLong(1, 21);
+      assertThatThrownBy(insert::executeUpdate).hasFieldOrPropertyWithValue("SQLState", "22023");
+
+      insert.setString(2, "b");
+      insert.addBatch();
+      insert.clearParameters();
+      insert.setLong(1, 22);
+      insert.addBatch();
+      assertThatThrownBy(insert::executeBatch).hasFieldOrPropertyWithValue("SQLState", "22023");
+    }
+    connection.commit();
+    assertThat(names(0)).containsExactly("Ada", "a");
+  }
+
+  @Test
+  void aReadOfNoShardThatTurnsOutToWriteCommitsNothingByItself() throws SQLException {
+    for (int i = 0; i < 3; i++) {
+      // From the second time on it is known that it writes.
+      assertThatThrownBy(() -> column(connection, "SELECT impostor()"))
+          .hasMessageStartingWith("WM-012: It writes, though");
+      connection.commit();
+    }
+    update(connection, "UPDATE users SET name = 'x' WHERE id = 8");
+    assertThat(column(connection, "SELECT impostor()")).containsExactly("7");
+    connection.rollback();
+    try (Connection across = shards.database().dataSourceAcrossShards().getConnection()) {
+      across.setAutoCommit(false);
+      assertThatThrownBy(() -> column(across, "SELECT impostor() AS across"))
+          .hasMessageStartingWith("WM-012");
+      across.commit();
+    }
+    connection.setAutoCommit(true);
+    assertThatThrownBy(() -> column(connection, "SELECT impostor() AS alone"))
+        .hasMessageStartingWith("WM-012");
+    assertThat(names(0)).containsExactly("Ada");
   }
 
   @Test
@@ -427,6 +475,104 @@ class DataSourceTransactionsIT {
       }
     } finally {
       shards.primary(0).execute("ALTER TABLE users DROP COLUMN extra");
+    }
+  }
+
+  /** Plans of a catalogue whose readings are counted, and a clock that only the test moves. */
+  private record Counted(Plans plans, AtomicInteger readings, AtomicLong nanos) {
+    static Counted ofShards() {
+      CatalogueSource source = new CatalogueSource(shards.database());
+      AtomicInteger readings = new AtomicInteger();
+      AtomicLong nanos = new AtomicLong();
+      return new Counted(
+          new Plans(
+              shards.database().map().tables(),
+              () -> {
+                readings.incrementAndGet();
+                return source.load();
+              },
+              nanos::get),
+          readings,
+          nanos);
+    }
+
+    Connection connect(ShardedConnection.Crossing crossing) throws SQLException {
+      return new ShardedDataSource(shards.database(), plans, crossing).getConnection();
+    }
+
+    /** Whether it has been read again by the next statement. */
+    boolean isReadAgain() {
+      int before = readings.get();
+      plans.of("SELECT 1");
+      return readings.get() > before;
+    }
+  }
+
+  @Test
+  void theCatalogueIsReadAgainAfterWhatMayHaveChangedItAndNothingElse() throws SQLException {
+    Counted counted = Counted.ofShards();
+    try (Connection own = counted.connect(ShardedConnection.Crossing.REFUSED)) {
+      assertThat(counted.isReadAgain()).isTrue();
+      for (String harmless :
+          List.of(
+              "/* waymark: key=7 */ SELECT touch(7)",
+              "/* waymark: key=7 */ CALL touched(7)",
+              "/* waymark: key=7 */ VACUUM users",
+              "/* waymark: key=7 */ SELECT 1 FOR UPDATE")) {
+        try (Statement statement = own.createStatement()) {
+          statement.execute(harmless);
+        }
+        assertThat(counted.isReadAgain()).as(harmless).isFalse();
+      }
+      for (String change :
+          List.of(
+              "/* waymark: key=7 */ CREATE TABLE passing (id int)",
+              "/* waymark: key=7 */ ALTER TABLE passing ADD COLUMN more int",
+              "/* waymark: key=7 */ DROP TABLE passing",
+              "/* waymark: key=7 */ DO $$ BEGIN END $$")) {
+        update(own, change);
+        assertThat(counted.isReadAgain()).as(change).isTrue();
+      }
+      try (Statement batch = own.createStatement()) {
+        batch.addBatch("/* waymark: key=7 */ CREATE TABLE passing (id int)");
+        batch.addBatch("/* waymark: key=7 */ DROP TABLE passing");
+        batch.executeBatch();
+      }
+      assertThat(counted.isReadAgain()).isTrue();
+    }
+  }
+
+  @Test
+  void aSchemaChangeOfATransactionIsLookedForOnceItIsCommitted() throws SQLException {
+    Counted counted = Counted.ofShards();
+    for (ShardedConnection.Crossing crossing : ShardedConnection.Crossing.values()) {
+      try (Connection own = counted.connect(crossing)) {
+        own.setAutoCommit(false);
+        counted.isReadAgain();
+        update(own, "/* waymark: key=7 */ CREATE TABLE passing (id int)");
+        assertThat(counted.isReadAgain()).isFalse();
+        own.rollback();
+        assertThat(counted.isReadAgain()).isFalse();
+        update(own, "/* waymark: key=7 */ CREATE TABLE passing (id int)");
+        update(own, "/* waymark: key=7 */ DROP TABLE passing");
+        own.commit();
+        assertThat(counted.isReadAgain()).isTrue();
+        own.commit();
+        assertThat(counted.isReadAgain()).isFalse();
+      }
+    }
+  }
+
+  @Test
+  void aBatchThatTellsOfAnotherSchemaHasTheCatalogueReadAgain() throws SQLException {
+    Counted counted = Counted.ofShards();
+    try (Connection own = counted.connect(ShardedConnection.Crossing.REFUSED);
+        Statement batch = own.createStatement()) {
+      counted.isReadAgain();
+      counted.nanos().addAndGet(TimeUnit.SECONDS.toNanos(2));
+      batch.addBatch("UPDATE users SET missing = 1 WHERE id = 7");
+      assertThatThrownBy(batch::executeBatch).hasFieldOrPropertyWithValue("SQLState", "42703");
+      assertThat(counted.isReadAgain()).isTrue();
     }
   }
 

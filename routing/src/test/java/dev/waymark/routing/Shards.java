@@ -32,6 +32,9 @@ final class Shards implements AutoCloseable {
         $$ BEGIN UPDATE users SET name = name || '!' WHERE id = $1; RETURN $1; END $$;
       CREATE FUNCTION liar(bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS
         $$ BEGIN PERFORM touch($1); RETURN $1; END $$;
+      CREATE FUNCTION impostor() RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
+        $$ BEGIN PERFORM touch(7); RETURN 7; END $$;
+      CREATE PROCEDURE touched(bigint) LANGUAGE plpgsql AS $$ BEGIN PERFORM touch($1); END $$;
       """;
 
   private final TestCluster cluster;
