@@ -185,15 +185,43 @@ public final class SessionToken {
    * Whether a value that was read when the log had come to {@code position} shows all {@linkplain
    * #untold() that caches were not told of} on the position's shard. The position must lie beyond
    * theirs: a commit is in the log before it can be seen, and nothing need have been written since.
+   * Where a session was shown such a change, the position that is known may lie before the change;
+   * so whatever the session has read there counts too, and false if nobody knows where that was.
    */
   public boolean isUntoldShownFrom(LogPosition position) {
+    long system = position.systemId();
+    boolean any = false;
     for (int i = 0; i < untold.size(); i++) {
-      LogPosition mine = untold.get(i);
-      if (mine.systemId() == position.systemId() && !position.isBeyond(mine)) {
+      if (untold.get(i).systemId() == system) {
+        if (!position.isBeyond(untold.get(i))) {
+          return false;
+        }
+        any = true;
+      }
+    }
+    return !any || (areBefore(reads, position) && !hasReadAtAnUnknownPlaceOf(system));
+  }
+
+  /** Of the position's shard; an earlier timeline has handed on to it all that is not lost. */
+  private static boolean areBefore(List<LogPosition> each, LogPosition position) {
+    for (int i = 0; i < each.size(); i++) {
+      LogPosition mine = each.get(i);
+      if (mine.systemId() == position.systemId()
+          && mine.timeline() >= position.timeline()
+          && !position.isBeyond(mine)) {
         return false;
       }
     }
     return true;
+  }
+
+  private boolean hasReadAtAnUnknownPlaceOf(long systemId) {
+    for (int i = 0; i < marks.size(); i++) {
+      if (marks.get(i).systemId() == systemId) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static boolean areCovered(List<LogPosition> each, LogPosition position) {

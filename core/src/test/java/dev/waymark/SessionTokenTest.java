@@ -136,4 +136,23 @@ class SessionTokenTest {
                             || mine.timeline() > successor.timeline())
                 .toList());
   }
+
+  @Property(tries = 300)
+  void untoldIsShownOnlyByWhatWasReadAfterAllThatTheSessionMayHaveReadThere(
+      @ForAll SessionToken a, @ForAll LogPosition readAt) {
+    boolean concerned = a.untold().stream().anyMatch(each -> isOf(each, readAt));
+    boolean expected =
+        !concerned
+            || (a.untold().stream().filter(each -> isOf(each, readAt)).allMatch(readAt::isBeyond)
+                && a.reads().stream()
+                    .filter(each -> isOf(each, readAt) && each.timeline() >= readAt.timeline())
+                    .allMatch(readAt::isBeyond)
+                && a.marks().stream().noneMatch(mark -> mark.systemId() == readAt.systemId()));
+
+    assertThat(a.isUntoldShownFrom(readAt)).isEqualTo(expected);
+  }
+
+  private static boolean isOf(LogPosition each, LogPosition other) {
+    return each.systemId() == other.systemId();
+  }
 }

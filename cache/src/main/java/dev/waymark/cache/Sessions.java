@@ -51,9 +51,15 @@ final class Sessions {
     if (position != null && mark == null) {
       shown = shown.readUpTo(position);
     }
-    if (position != null && cutOff) {
-      // What is shown may be a change that was committed without an announcement.
-      shown = shown.untoldUpTo(position);
+    if (cutOff) {
+      // What is shown may be a change that was committed without an announcement. It may lie beyond
+      // the position, since that is only known to be shown; it cannot lie beyond the place that the
+      // mark will turn out to be.
+      if (position != null) {
+        shown = shown.untoldUpTo(position);
+      } else if (mark != null) {
+        shown = shown.untoldUpTo(new LogPosition(mark.systemId(), mark.timeline(), 0));
+      }
     }
     sessionSaw.accept(shown);
   }

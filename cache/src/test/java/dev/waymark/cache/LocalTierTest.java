@@ -247,6 +247,18 @@ class LocalTierTest {
   }
 
   @Test
+  void whatNobodyWasToldMayLieWhereTheSessionHasReadSince() {
+    SessionToken untold = SessionToken.empty().untoldUpTo(Rows.at(90)).readUpTo(Rows.at(101));
+    put(tier.stamp(HASH), Rows.at(101), null);
+    tier.told(Rows.at(200));
+    beat(place(10), new int[0]);
+    assertThat(serves(untold)).isFalse();
+    put(tier.stamp(HASH), Rows.at(102), null);
+    assertThat(serves(untold)).isTrue();
+    assertThat(serves(untold.readUpTo(new LogPosition(9, 1, 5000)))).isTrue();
+  }
+
+  @Test
   void sessionOfAnotherShardIsServed() {
     put(tier.stamp(HASH));
     assertThat(serves(SessionToken.of(new LogPosition(9, 1, 5000)))).isTrue();

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.waymark.LogPosition;
+import dev.waymark.PositionedRead;
+import dev.waymark.ReadMark;
 import dev.waymark.Role;
 import dev.waymark.SessionToken;
 import dev.waymark.WaymarkException;
@@ -21,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -583,6 +587,58 @@ class TieredCacheTest {
         (cutOff, moving) -> telling(cutOff, moving, "users-2").get(7L));
   }
 
+  @Test
+  void changeThatALoadShowsBeyondItsPositionIsNotTakenBackElsewhere() {
+    sessionIsNotShownLessThanALoadHasShownIt(Rows.at(90));
+  }
+
+  @Test
+  void changeThatALoadOfUnknownPositionShowsIsNotTakenBackElsewhere() {
+    sessionIsNotShownLessThanALoadHasShownIt(null);
+  }
+
+  /**
+   * @param position of the load: asked for before the change was committed, which it shows
+   */
+  private void sessionIsNotShownLessThanALoadHasShownIt(@Nullable LogPosition position) {
+    Process one = new Process(TieredCache.Builder::commitWithoutRedis);
+    Process two = new Process();
+    two.cache.get(7L); // read at 100
+    two.cache.get(8L);
+    one.client.cutOff = true;
+    FakeTransaction write = new FakeTransaction();
+    one.cache.invalidate(write, 7L);
+    one.cache.invalidate(write, 8L);
+    write.beforeCommit();
+    database.rows.put(7L, "new");
+    database.rows.put(8L, "new");
+    write.afterCommit(Rows.at(200));
+    AtomicReference<SessionToken> moving = new AtomicReference<>(SessionToken.empty());
+    ReadMark primary = new ReadMark(Rows.at(0).systemId(), 1, 1_234);
+    telling(
+            one,
+            moving,
+            "users-2",
+            key -> {
+              PositionedRead<@Nullable String> read = database.load(key);
+              return new PositionedRead<>(
+                  read.value(), read.route(), position, read.snapshot(), primary);
+            })
+        .get(7L);
+
+    session.set(moving.get());
+    assertThat(session.get().marks()).containsExactly(primary);
+    assertThat(two.cache.get(7L)).isEqualTo("new");
+    // When the place has been looked up: the log had come to this after the read.
+    session.set(
+        moving.get().untold().stream()
+            .reduce(
+                SessionToken.empty().readUpTo(Rows.at(200)),
+                SessionToken::untoldUpTo,
+                SessionToken::join));
+    assertThat(two.cache.get(8L)).isEqualTo("new");
+  }
+
   private void cutOffSessionIsNotShownLessElsewhere(
       BiConsumer<Process, AtomicReference<SessionToken>> sees) {
     Process one = new Process(TieredCache.Builder::commitWithoutRedis);
@@ -609,7 +665,15 @@ class TieredCacheTest {
 
   private TieredCache<Long, String> telling(
       Process process, AtomicReference<SessionToken> session, String name) {
-    return TieredCache.builder(name, database)
+    return telling(process, session, name, database);
+  }
+
+  private TieredCache<Long, String> telling(
+      Process process,
+      AtomicReference<SessionToken> session,
+      String name,
+      Loader<Long, String> loader) {
+    return TieredCache.builder(name, loader)
         .redis(process.tier)
         .codec(new Text())
         .horizons(database::horizon)
