@@ -8,8 +8,9 @@ import java.util.Map;
  *
  * @param version such as 7.0.15; empty if it does not say
  * @param evictionPolicy what it does when its memory is full; empty if it does not say
+ * @param role master or slave; empty if it does not say
  */
-record RedisServerInfo(String version, String evictionPolicy) {
+record RedisServerInfo(String version, String evictionPolicy, String role) {
   /** The first whose scripts are replicated by what they do, whose streams and SETs have it all. */
   private static final int[] OLDEST = {6, 2};
 
@@ -23,15 +24,26 @@ record RedisServerInfo(String version, String evictionPolicy) {
       }
     }
     return new RedisServerInfo(
-        lines.getOrDefault("redis_version", ""), lines.getOrDefault("maxmemory_policy", ""));
+        lines.getOrDefault("redis_version", ""),
+        lines.getOrDefault("maxmemory_policy", ""),
+        lines.getOrDefault("role", ""));
+  }
+
+  /** Whether its data are another's, and may lag behind. */
+  boolean isReplica() {
+    return role.equals("slave");
   }
 
   /**
-   * Refuses a server that the scripts would fail on, half of the way.
+   * Refuses a server that the scripts would fail on, some of them half of the way.
    *
-   * @throws IllegalStateException if it is older than 6.2; one that does not say is given a chance
+   * @throws IllegalStateException if it is a replica, or older than 6.2; one that does not say is
+   *     given a chance
    */
-  void refuseIfTooOld() {
+  void refuseIfUnfit() {
+    if (isReplica()) {
+      throw new IllegalStateException("it is a replica, and may lag behind its master");
+    }
     String[] parts = version.split("\\.", -1);
     for (int i = 0; i < OLDEST.length && i < parts.length; i++) {
       if (!parts[i].matches("\\d{1,9}")) {

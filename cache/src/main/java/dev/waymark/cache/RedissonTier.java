@@ -86,7 +86,8 @@ final class RedissonTier implements SharedTier {
 
   /** Through a script, as all the rest: so it is also known that scripts are allowed. */
   private static final String ABOUT =
-      "return redis.call('INFO', 'server') .. redis.call('INFO', 'memory')";
+      "return redis.call('INFO', 'server') .. redis.call('INFO', 'memory')"
+          + " .. redis.call('INFO', 'replication')";
 
   /** What stands in a value's line for a key without a tag. */
   private static final byte[] UNTAGGED = {'-'};
@@ -134,11 +135,17 @@ final class RedissonTier implements SharedTier {
         close();
       }
     }
-    lookAt(
+    RedisServerInfo server =
         RedisServerInfo.parse(
             await(
                 open.getScript(StringCodec.INSTANCE)
-                    .<String>evalAsync(RScript.Mode.READ_WRITE, ABOUT, RScript.ReturnType.VALUE))));
+                    .<String>evalAsync(RScript.Mode.READ_WRITE, ABOUT, RScript.ReturnType.VALUE)));
+    if (server.isReplica()) {
+      // Behind a name or a proxy that leads to the new master by now, only new connections end
+      // there.
+      disconnect();
+    }
+    lookAt(server);
     Future<?> subscribed = subscription;
     if (subscribed == null || (subscribed.isDone() && failedFuture(subscribed))) {
       subscribed = subscribe(open, listener);
@@ -153,9 +160,9 @@ final class RedissonTier implements SharedTier {
 
   private void lookAt(RedisServerInfo server) {
     try {
-      server.refuseIfTooOld();
-    } catch (IllegalStateException tooOld) {
-      throw new SharedTierException(Objects.requireNonNull(tooOld.getMessage()), tooOld);
+      server.refuseIfUnfit();
+    } catch (IllegalStateException unfit) {
+      throw new SharedTierException(Objects.requireNonNull(unfit.getMessage()), unfit);
     }
     if (server.mayEvictState() && toldOfEviction.compareAndSet(false, true)) {
       log.warn(
@@ -316,12 +323,7 @@ final class RedissonTier implements SharedTier {
     return this.<List<?>>call(scripts.identity, RScript.ReturnType.LIST, List.of())
         .thenApply(
             answer ->
-                new ServerWatch.Answer(
-                    word(answer.get(1)),
-                    word(answer.get(0)).equals("master")
-                        ? ServerWatch.Standing.MASTER
-                        : ServerWatch.Standing.REPLICA,
-                    ((Number) answer.get(2)).longValue()));
+                new ServerWatch.Answer(word(answer.get(0)), ((Number) answer.get(1)).longValue()));
   }
 
   private static String asked(Asking asking) {
@@ -786,8 +788,13 @@ final class RedissonTier implements SharedTier {
   @Override
   public void close() {
     closed = true;
+    disconnect();
+  }
+
+  private void disconnect() {
     RedissonClient open = client;
     client = null;
+    subscription = null;
     if (open != null) {
       open.shutdown(0, 2, TimeUnit.SECONDS);
     }

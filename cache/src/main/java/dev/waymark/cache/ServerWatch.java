@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
  * afterwards whether it {@linkplain #stillHolds still holds}. If it does, the read was answered by
  * that server.
  *
- * <p>What this does not see is a server that becomes a replica and then a master once more while
- * its connections stay, and a proxy that takes connections to another server. So an answer is also
- * believed for {@link #BELIEVED} at most.
+ * <p>What this does not see at once is a server that becomes a replica while its connections stay,
+ * and a proxy that takes connections to another server. So an answer is also believed for {@link
+ * #BELIEVED} at most, and no longer once a later one has failed, as a replica's does.
  */
 final class ServerWatch {
   /** How old an answer may get. Each process asks so seldom, and while it reads only. */
@@ -35,19 +35,12 @@ final class ServerWatch {
   private volatile @Nullable Server last;
 
   /**
-   * What a server says of itself.
+   * What a master says of itself.
    *
    * @param id changes with a restart and a promotion
    * @param millis its clock, from when it answered
    */
-  record Answer(String id, Standing standing, long millis) {}
-
-  /** A server's part in replication. */
-  enum Standing {
-    MASTER,
-    /** Its data are another's, and may lag behind. */
-    REPLICA
-  }
+  record Answer(String id, long millis) {}
 
   /**
    * A master.
@@ -84,9 +77,9 @@ final class ServerWatch {
         : null;
   }
 
-  /** Whether no other one can have answered since it was known. */
+  /** Whether no other one can have answered since it was known, nor is it known to be a replica. */
   boolean stillHolds(Server server) {
-    return isOfNow(server);
+    return isOfNow(server) && last != null;
   }
 
   private boolean isOfNow(Server server) {
@@ -106,7 +99,7 @@ final class ServerWatch {
             .whenComplete(
                 (answer, failure) -> {
                   last =
-                      failure == null && answer.standing() == Standing.MASTER
+                      failure == null
                           ? new Server(answer.id(), before, answer.millis(), askedAt)
                           : null;
                   asking.set(false);

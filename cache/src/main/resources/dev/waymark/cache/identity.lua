@@ -1,6 +1,5 @@
--- Who answers: what a client asks now and then, to know what its plain reads come from.
+-- Who answers: what a client asks now and then, to know what its plain reads come from. A replica fails.
 --
--- Returns {role, identity, this moment in milliseconds}
-local role = string.match(redis.call('INFO', 'replication'), 'role:(%a+)')
+-- Returns {identity, this moment in milliseconds}
 local time = redis.call('TIME')
-return {role, server(), time[1] * 1000 + math.floor(time[2] / 1000)}
+return {server(), time[1] * 1000 + math.floor(time[2] / 1000)}

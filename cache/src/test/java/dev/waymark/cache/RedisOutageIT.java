@@ -303,6 +303,84 @@ class RedisOutageIT {
   }
 
   @Test
+  void masterThatBecomesALaggingReplicaWhileConnectionsStayIsNotReadAnyMore() {
+    try (TestCluster other = TestCluster.builder().redis().start();
+        TcpProxy replication = TcpProxy.to(other.redis().host(), other.redis().port())) {
+      int old = cluster.redis().port();
+      int promoted = other.redis().port();
+      RedisTier tier = connected(settings());
+      TieredCache<Long, String> cache = sharedOnly(tier);
+      TieredCache<Long, String> elsewhere = sharedOnly(connected(at(promoted)));
+      cache.get(7L);
+      await().until(() -> cache.lookup(7L).tier() == CacheAnswer.Tier.L2);
+
+      // Orderly: first the new master has it all, then the old one follows it.
+      follow(promoted, "127.0.0.1 " + old);
+      RedisCommands.send("127.0.0.1", promoted, "REPLICAOF NO ONE");
+      try {
+        follow(old, "127.0.0.1 " + replication.port());
+        replication.blackHole();
+        await().atMost(BACK).until(() -> isAvailable(elsewhere));
+        change(elsewhere, "new", 200);
+        // Half a second at most, and from then on at every moment.
+        await().untilAsserted(() -> assertThat(cache.get(7L)).isEqualTo("new"));
+        assertThat(tier.isAvailable()).isFalse();
+        int looks = scriptsOf(old);
+        await()
+            .atMost(BACK)
+            .until(
+                () -> {
+                  assertThat(cache.get(7L)).isEqualTo("new");
+                  // While it is not in use, only looks at whether it could be.
+                  return scriptsOf(old) > looks + 3;
+                });
+        assertThat(tier.isAvailable()).isFalse();
+      } finally {
+        RedisCommands.send("127.0.0.1", old, "REPLICAOF NO ONE");
+      }
+      await().atMost(BACK).until(tier::isAvailable);
+      assertThat(cache.lookup(7L).value()).isEqualTo("new");
+      assertThat(log.warnings())
+          .filteredOn(warning -> warning.contains(":" + old + " "))
+          .singleElement()
+          .asString()
+          .contains("it is a replica, and may lag behind its master");
+    }
+  }
+
+  private TieredCache<Long, String> sharedOnly(RedisTier tier) {
+    return TieredCache.builder("users", database)
+        .redis(tier)
+        .codec(Codec.json(String.class, 1))
+        .horizons(database::horizon)
+        .withoutL1()
+        .build();
+  }
+
+  private static boolean isAvailable(TieredCache<?, ?> cache) {
+    return cache.condition().redisAvailable();
+  }
+
+  /** Until it has all that its master has. */
+  private static void follow(int replica, String master) {
+    RedisCommands.send("127.0.0.1", replica, "REPLICAOF " + master);
+    await()
+        .atMost(BACK)
+        .until(() -> information(replica, "replication").contains("master_link_status:up"));
+  }
+
+  private static int scriptsOf(int port) {
+    return information(port, "commandstats").stream()
+        .filter(line -> line.startsWith("cmdstat_eval"))
+        .mapToInt(line -> Integer.parseInt(line.replaceAll("^[^=]*=([0-9]+),.*", "$1")))
+        .sum();
+  }
+
+  private static List<String> information(int port, String section) {
+    return RedisCommands.lines("127.0.0.1", port, "INFO " + section);
+  }
+
+  @Test
   void emptiedRedisIsFilledAgain() {
     TieredCache<Long, String> cache = cache(connected(settings()));
     cache.get(7L);

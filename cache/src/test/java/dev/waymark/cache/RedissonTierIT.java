@@ -139,6 +139,52 @@ class RedissonTierIT extends SharedTierContract {
         .endsWith(" " + bulk("HGET " + BUCKET + "state epoch"));
   }
 
+  @Test
+  void replicaCarriesOutNoScriptThoughConnectionsStay() {
+    fillPlain();
+    warmUp();
+    // One that may be written to, so that it is not the writing that fails.
+    redis("CONFIG SET replica-read-only no", "REPLICAOF 127.0.0.1 1");
+    try {
+      // A plain read believes what it knew, until the server is asked again.
+      await()
+          .until(
+              () -> {
+                try {
+                  one.read(plain, "t2", SharedTier.Asking.READ);
+                  return false;
+                } catch (SharedTierException refused) {
+                  return true;
+                }
+              });
+      assertRefused(() -> one.read(plain, "t2", SharedTier.Asking.READ));
+      assertRefused(() -> two.read(plain, "t3", SharedTier.Asking.READ_WITH_AGE));
+      assertRefused(() -> one.readAll(List.of(plain), "t4", SharedTier.Asking.READ));
+      assertRefused(() -> one.peek(plain));
+      assertRefused(() -> one.fill(plain, "t1", new byte[1], LONG, primary(upTo(200))));
+      assertRefused(() -> one.announce(List.of(plain), new SharedTier.Change.Open(writer(150))));
+      assertRefused(() -> one.forget("users"));
+      assertRefused(() -> one.beat("users", List.of(place(plain))));
+      // What looks after an outage finds it out, too, and lets the connections go.
+      assertRefused(() -> one.open(heardByOne));
+      assertThatThrownBy(() -> one.read(plain, "t2", SharedTier.Asking.READ))
+          .isInstanceOf(SharedTierException.class)
+          .hasMessageContaining("not connected");
+    } finally {
+      redis("REPLICAOF NO ONE", "CONFIG SET replica-read-only yes");
+    }
+    one.open(heardByOne);
+    // A master of another identity, under which nothing holds that it had before.
+    assertThat(one.read(plain, "t5", SharedTier.Asking.READ))
+        .isEqualTo(new SharedTier.Lookup.Leased(SharedTier.Doubt.NONE));
+  }
+
+  private static void assertRefused(org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .isInstanceOf(SharedTierException.class)
+        .hasMessageContaining("it is a replica, and may lag behind its master");
+  }
+
   private void fillPlain() {
     one.read(plain, "t1", SharedTier.Asking.READ);
     assertThat(one.fill(plain, "t1", new byte[] {1}, LONG, primary(upTo(200))))

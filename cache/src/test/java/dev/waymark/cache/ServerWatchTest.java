@@ -69,12 +69,14 @@ class ServerWatchTest {
   }
 
   @Test
-  void replicaIsNoServerToRelyOn() {
+  void serverThatFailsToAnswerAsAReplicaDoesIsNotBelievedAnyMore() {
     become("a");
     time.pass(Duration.ofMillis(100));
-    assertThat(known().id()).isEqualTo("a");
+    ServerWatch.Server before = known();
+    assertThat(watch.stillHolds(before)).isTrue();
     Objects.requireNonNull(questions.poll())
-        .complete(new ServerWatch.Answer("a", ServerWatch.Standing.REPLICA, 0));
+        .completeExceptionally(new IllegalStateException("it is a replica"));
+    assertThat(watch.stillHolds(before)).isFalse();
     assertThat(watch.known()).isNull();
   }
 
@@ -92,8 +94,7 @@ class ServerWatchTest {
     assertThat(watch.known()).isNull();
     // It may have looked at its clock right after it was asked.
     time.pass(Duration.ofMillis(30));
-    Objects.requireNonNull(questions.poll())
-        .complete(new ServerWatch.Answer("a", ServerWatch.Standing.MASTER, 1_000));
+    Objects.requireNonNull(questions.poll()).complete(new ServerWatch.Answer("a", 1_000));
     assertThat(known().latestMillis(time.nanos())).isEqualTo(1_031);
     time.pass(Duration.ofMillis(20));
     assertThat(known().latestMillis(time.nanos())).isEqualTo(1_051);
@@ -105,8 +106,7 @@ class ServerWatchTest {
   }
 
   private void answer(String id) {
-    Objects.requireNonNull(questions.poll())
-        .complete(new ServerWatch.Answer(id, ServerWatch.Standing.MASTER, 1_000));
+    Objects.requireNonNull(questions.poll()).complete(new ServerWatch.Answer(id, 1_000));
   }
 
   private ServerWatch.Server known() {
