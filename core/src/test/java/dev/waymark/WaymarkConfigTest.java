@@ -142,6 +142,32 @@ class WaymarkConfigTest {
     }
   }
 
+  @Test
+  void redisUrlTellsTheServersAndWhetherTheyAreACluster() {
+    for (String single : List.of("redis://cache:6379", "rediss://cache:6379/")) {
+      assertThat(redis(single, "waymark").isCluster()).isFalse();
+      assertThat(redis(single, "waymark").hosts()).containsExactly("cache:6379");
+    }
+    assertThat(redis("redis://cache", "waymark").hosts()).containsExactly("cache");
+    for (String scheme : List.of("redis", "rediss")) {
+      WaymarkConfig.Redis cluster = redis(scheme + "+cluster://a:6379,b,c:6380/", "waymark");
+      assertThat(cluster.isCluster()).isTrue();
+      assertThat(cluster.hosts()).containsExactly("a:6379", "b", "c:6380");
+    }
+    WaymarkConfig.Redis ofOne = redis("redis+cluster://a:6379", "waymark");
+    assertThat(ofOne.isCluster()).isTrue();
+    assertThat(ofOne.hosts()).containsExactly("a:6379");
+  }
+
+  @Test
+  void severalServersWithoutAClusterAreRefused() {
+    for (String url : List.of("redis://a,b", "redis+cluster://a,,b", "redis+cluster://")) {
+      assertThatThrownBy(() -> redis(url, "waymark"))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("redis.url must look like redis://host:6379");
+    }
+  }
+
   private static WaymarkConfig.Redis redis(String url, String namespace) {
     return new WaymarkConfig.Redis(url, Optional.empty(), Optional.empty(), SECOND, namespace);
   }

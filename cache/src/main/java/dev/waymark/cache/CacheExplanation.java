@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param memoryPosition a log position that the entry is known to be at least as new as; null if
  *     none is known
  * @param redis what Redis holds: {@code value}, {@code no value}, {@code unreadable value}, {@code
- *     value too large}, {@code unavailable}, {@code none} (the cache has no Redis)
+ *     not kept} (a word that the value is loaded each time: it is too large, cannot be encoded or
+ *     is an absence), {@code unavailable}, {@code none} (the cache has no Redis)
  * @param redisRemaining how much longer the value in Redis lives; zero without one
  * @param redisLabel what was proven when it was stored: the snapshot of the primary as {@code
  *     xmin:xmax:running}, {@code @} and a replica's position, or {@code =} and the transaction that

@@ -43,7 +43,7 @@ final class DatabaseReads<K, V> {
     this.listener = listener;
   }
 
-  /** A hit that is to be loaded is a value too large to be kept: nobody judges the load either. */
+  /** A hit that is to be loaded is a value that is not kept: nobody judges the load either. */
   boolean onlyThePrimaryWillDo(SharedTier.Lookup found) {
     return settings.primaryLoader() != null
         && (found instanceof SharedTier.Lookup.Awaited
@@ -161,7 +161,9 @@ final class DatabaseReads<K, V> {
       keeper.keepUnvouched(key, loaded, flight);
     } else {
       // Another process' load is under way: its value is the one that Redis vouches for.
-      counters.unshared.increment();
+      if (settings.lifetime().keeps(loaded.value())) {
+        counters.unshared.increment();
+      }
       if (found instanceof SharedTier.Lookup.Awaited) {
         listener.notKept(name, CacheListener.NotKept.LEASE_TAKEN);
       }

@@ -9,8 +9,11 @@ import org.jspecify.annotations.Nullable;
 
 /** Offers Redis what was loaded, and sees to its verdicts. Safe to share. */
 final class Fills<K, V> {
-  /** For how long nobody tries again whether a value has become small enough, unless it changes. */
-  private static final Duration LONGEST_TOO_LARGE = Duration.ofMinutes(1);
+  /**
+   * For how long nobody tries again whether a value has become small enough or can be encoded,
+   * unless it changes.
+   */
+  private static final Duration LONGEST_UNKEPT = Duration.ofMinutes(1);
 
   private final String name;
   private final Settings<K, V> settings;
@@ -25,7 +28,8 @@ final class Fills<K, V> {
   /**
    * What the holder of a lease has loaded, and what it offers Redis.
    *
-   * @param encoded null if the value is not to be kept, or cannot be
+   * @param encoded the value, or a word in its place if it is not to be kept or cannot be
+   * @param life how long that stays in Redis
    */
   record Offer<K, V>(
       K key,
@@ -33,7 +37,7 @@ final class Fills<K, V> {
       String leaseToken,
       PositionedRead<@Nullable V> loaded,
       SingleFlight.Flight<V> flight,
-      ValueFormat.@Nullable Encoded encoded,
+      ValueFormat.Encoded encoded,
       Duration life,
       ReadLabel label) {}
 
@@ -68,9 +72,15 @@ final class Fills<K, V> {
       String leaseToken,
       PositionedRead<@Nullable V> loaded,
       SingleFlight.Flight<V> flight) {
-    Duration life = settings.lifeOf(loaded.value());
+    // An absence that is not remembered is told of all the same, as long as a lease would last:
+    // whoever waited for the lease would get it one after the other, each for a load of its own.
+    boolean isKept = settings.lifetime().keeps(loaded.value());
+    Duration life =
+        isKept
+            ? settings.lifeOf(loaded.value())
+            : Durations.shorter(SharedTier.LEASE, settings.lifetime().whole());
     ValueFormat.Encoded encoded =
-        life.isZero() ? null : writer.encode(loaded.value(), loaded.position());
+        isKept ? writer.encode(loaded.value(), loaded.position()) : writer.unkept();
     return new Offer<>(
         key,
         address,
@@ -78,9 +88,9 @@ final class Fills<K, V> {
         loaded,
         flight,
         encoded,
-        encoded instanceof ValueFormat.Encoded.TooLarge
-            ? Durations.shorter(life, LONGEST_TOO_LARGE)
-            : life,
+        encoded instanceof ValueFormat.Encoded.Whole
+            ? life
+            : Durations.shorter(life, LONGEST_UNKEPT),
         settings.isFenced()
             ? ReadLabel.of(loaded)
             : new ReadLabel.Unfenced(loaded.route().shard()));
@@ -88,18 +98,10 @@ final class Fills<K, V> {
 
   /** Offers a value to Redis; nobody waits for the verdict. */
   void fillLater(Offer<K, V> offer) {
-    ValueFormat.Encoded encoded = offer.encoded;
-    if (encoded == null) {
-      redis.release(offer.address, offer.leaseToken);
-      if (settings.lifetime().keeps(offer.loaded.value())) {
-        counters.unshared.increment();
-      }
-      return;
-    }
     redis.fillLater(
         offer.address,
         offer.leaseToken,
-        encoded.bytes(),
+        offer.encoded.bytes(),
         offer.life,
         offer.label,
         fill -> {
@@ -108,7 +110,7 @@ final class Fills<K, V> {
                   offer.address,
                   lost.epoch(),
                   offer.loaded.route().shard(),
-                  () -> judged(offer, fillAgain(offer, encoded.bytes())),
+                  () -> judged(offer, fillAgain(offer)),
                   () -> judged(offer, fill))) {
             judged(offer, fill);
           }
@@ -119,35 +121,30 @@ final class Fills<K, V> {
    * Accepted if nobody else got a transaction id in the meantime: an idle database's first reader
    * fills.
    */
-  private SharedTier.Fill fillAgain(Offer<K, V> offer, byte[] bytes) {
-    return redis.fill(offer.address, offer.leaseToken, bytes, offer.life, offer.label);
+  private SharedTier.Fill fillAgain(Offer<K, V> offer) {
+    return redis.fill(
+        offer.address, offer.leaseToken, offer.encoded.bytes(), offer.life, offer.label);
   }
 
   /** Offers values to Redis and waits for the verdicts; the leases of those refused stand. */
   List<SharedTier.Fill> fillAll(List<Offer<K, V>> offers) {
     List<SharedTier.Filling> fillings = new ArrayList<>();
     for (Offer<K, V> offer : offers) {
-      if (offer.encoded != null) {
-        fillings.add(
-            new SharedTier.Filling(
-                offer.address, offer.leaseToken, offer.encoded.bytes(), offer.life, offer.label));
-      }
+      fillings.add(
+          new SharedTier.Filling(
+              offer.address, offer.leaseToken, offer.encoded.bytes(), offer.life, offer.label));
     }
     Iterator<SharedTier.Fill> verdicts = redis.fillAll(fillings).iterator();
     List<SharedTier.Fill> fills = new ArrayList<>();
     for (Offer<K, V> offer : offers) {
-      if (offer.encoded == null) {
-        fills.add(new SharedTier.Fill.Refused(SharedTier.Refusal.LEASE_LOST));
-        continue;
-      }
       SharedTier.Fill fill = verdicts.next();
       if (fill instanceof SharedTier.Fill.Unrecovered lost
           && mender.mend(offer.address, lost.epoch(), offer.loaded.route().shard())) {
-        fill = fillAgain(offer, offer.encoded.bytes());
+        fill = fillAgain(offer);
       }
       if (fill instanceof SharedTier.Fill.Stored) {
         judged(offer, fill);
-      } else {
+      } else if (isWanted(offer)) {
         listener.notKept(name, reasonOf(fill));
       }
       fills.add(fill);
@@ -160,13 +157,15 @@ final class Fills<K, V> {
     if (fill instanceof SharedTier.Fill.Stored) {
       if (offer.encoded instanceof ValueFormat.Encoded.Whole) {
         keeper.keepStored(offer.key, offer.loaded, offer.flight, offer.life);
-      } else {
+      } else if (isWanted(offer)) {
         counters.unshared.increment();
       }
       return;
     }
-    counters.unshared.increment();
-    listener.notKept(name, reasonOf(fill));
+    if (isWanted(offer)) {
+      counters.unshared.increment();
+      listener.notKept(name, reasonOf(fill));
+    }
     boolean fromReplica = offer.label instanceof ReadLabel.Replica;
     if (fromReplica || fill instanceof SharedTier.Fill.Unrecovered) {
       // Refused otherwise, it is used up. Not waited for: this may be Redis' client's own thread.
@@ -179,6 +178,11 @@ final class Fills<K, V> {
             || refused.why() == SharedTier.Refusal.NOT_NEW_ENOUGH)) {
       sweeper.mayBeDue(offer.loaded.route().shard(), offer.address);
     }
+  }
+
+  /** Whether it is a loss that others cannot share it. */
+  private boolean isWanted(Offer<K, V> offer) {
+    return settings.lifetime().keeps(offer.loaded.value());
   }
 
   private static CacheListener.NotKept reasonOf(SharedTier.Fill fill) {

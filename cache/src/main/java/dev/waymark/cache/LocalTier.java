@@ -317,7 +317,8 @@ final class LocalTier<K, V> {
 
   /** Notes what a session has seen: whatever is fetched or proven from now on shows it. */
   void saw(SessionToken session) {
-    if (!seen.reaches(session)) {
+    // Not reaches(): no session with marks is ever reached, and each of its reads would come here.
+    if (!seen.hasHeardOf(session)) {
       synchronized (stamps) {
         seen = seen.heardOf(session);
       }

@@ -77,7 +77,7 @@ final class ManyKeys<K, V> {
     }
     Patience patience = path.patience();
     while (!awaited.isEmpty() && patience.waitOnce()) {
-      ask(takeAll(awaited), settings.asking());
+      ask(takeAll(awaited), settings.askingAgain());
     }
     path.hasWaited(patience);
     toLoad.addAll(awaited);
@@ -113,7 +113,7 @@ final class ManyKeys<K, V> {
   private void sort(Wanted<K, V> each, ReadPath.Served<V> served) {
     if (served instanceof ReadPath.Served.Answer<V> answer) {
       answers.put(each.key, answer.answer());
-    } else if (served instanceof ReadPath.Served.TooLarge<V>) {
+    } else if (served instanceof ReadPath.Served.Unkept<V>) {
       toLoad.add(each);
     } else {
       useless.add(each);

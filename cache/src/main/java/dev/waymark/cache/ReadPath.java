@@ -209,13 +209,13 @@ final class ReadPath<K, V> {
           hasWaited(patience);
           return answer.answer;
         }
-        if (served instanceof Served.TooLarge<V>) {
-          // Nobody can share it: a lease would only make others wait for nothing.
+        if (served instanceof Served.Unkept<V>) {
+          // Nobody shares it: a lease would only make others wait for nothing.
           return database.read(key, address, leaseToken, found, session, flight);
         }
         found = redis.read(address, leaseToken, SharedTier.Asking.REFRESH);
       } else if (isWorthWaiting(found) && patience.waitOnce()) {
-        found = redis.read(address, leaseToken, settings.asking());
+        found = redis.read(address, leaseToken, settings.askingAgain());
       } else {
         hasWaited(patience);
         return database.read(key, address, leaseToken, found, session, flight);
@@ -243,7 +243,7 @@ final class ReadPath<K, V> {
   sealed interface Served<V> {
     record Answer<V>(CacheAnswer<V> answer) implements Served<V> {}
 
-    record TooLarge<V>() implements Served<V> {}
+    record Unkept<V>() implements Served<V> {}
 
     /** It cannot be read, may be too old, or the session has seen more. */
     record Useless<V>() implements Served<V> {}
@@ -256,8 +256,8 @@ final class ReadPath<K, V> {
       SessionToken session,
       SingleFlight.Flight<V> flight) {
     ValueFormat.Decoded<V> decoded = Objects.requireNonNull(format).decode(hit.value());
-    if (decoded instanceof ValueFormat.Decoded.TooLarge<V>) {
-      return new Served.TooLarge<>();
+    if (decoded instanceof ValueFormat.Decoded.Unkept<V>) {
+      return new Served.Unkept<>();
     }
     if (decoded instanceof ValueFormat.Decoded.Unreadable<V>) {
       listener.unreadable(name);

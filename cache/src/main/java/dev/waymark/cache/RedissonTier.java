@@ -264,7 +264,8 @@ final class RedissonTier implements SharedTier {
                     freshEpoch())));
     if (found instanceof Lookup.Hit) {
       likely.hit();
-    } else if (asking != Asking.REFRESH) {
+    } else if (asking == Asking.READ || asking == Asking.READ_WITH_AGE) {
+      // One that waits for another's value has missed once, however often it looks.
       likely.missed();
     }
     return found;
@@ -328,7 +329,7 @@ final class RedissonTier implements SharedTier {
 
   private static String asked(Asking asking) {
     return switch (asking) {
-      case READ -> "read";
+      case READ, READ_AGAIN -> "read";
       case READ_WITH_AGE -> "aged";
       case REFRESH -> "refresh";
     };

@@ -37,7 +37,7 @@ final class Scripts {
     String common = resource("server-info") + resource("common");
     read = change.apply(common + resource("read"));
     readMany = change.apply(common + resource("read-many"));
-    peek = change.apply(resource("server-info") + resource("peek"));
+    peek = change.apply(common + resource("peek"));
     fill = change.apply(common + resource("fill"));
     release = change.apply(resource("release"));
     announce = change.apply(common + resource("announce"));

@@ -55,10 +55,12 @@ final class Seen {
 
   /** Whether all that a session has seen is past; false where nobody knows what that is. */
   boolean reaches(SessionToken session) {
-    return session.marks().isEmpty()
-        && reaches(session.positions())
-        && reaches(session.reads())
-        && reaches(session.untold());
+    return session.marks().isEmpty() && hasHeardOf(session);
+  }
+
+  /** Whether a session brings nothing new; what its marks stand for nobody knows. */
+  boolean hasHeardOf(SessionToken session) {
+    return reaches(session.positions()) && reaches(session.reads()) && reaches(session.untold());
   }
 
   private boolean reaches(List<LogPosition> positions) {
@@ -95,6 +97,9 @@ final class Seen {
 
   /** And what a session brings; this one if that is nothing new. */
   Seen heardOf(SessionToken session) {
+    if (hasHeardOf(session)) {
+      return this;
+    }
     Set<LogPosition> more = new LinkedHashSet<>(heard);
     for (List<LogPosition> each : List.of(session.positions(), session.reads(), session.untold())) {
       for (LogPosition position : each) {
@@ -102,9 +107,6 @@ final class Seen {
           more.add(position);
         }
       }
-    }
-    if (more.size() == heard.size()) {
-      return this;
     }
     var oldest = more.iterator();
     while (more.size() > MOST_HEARD) {

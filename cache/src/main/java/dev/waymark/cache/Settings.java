@@ -45,6 +45,11 @@ record Settings<K, V>(
     return withoutRedis != PendingWrites.WithoutRedis.NEVER_ANNOUNCE;
   }
 
+  /** What is asked of Redis while another reader's value is waited for. */
+  SharedTier.Asking askingAgain() {
+    return asking == SharedTier.Asking.READ ? SharedTier.Asking.READ_AGAIN : asking;
+  }
+
   /** How long a value may be kept anywhere; zero for not at all. */
   Duration lifeOf(@Nullable V value) {
     return lifetime.of(value, random.get());

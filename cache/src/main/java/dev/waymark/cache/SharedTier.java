@@ -152,7 +152,9 @@ interface SharedTier extends AutoCloseable {
   enum Asking {
     /** The value if there is one. */
     READ,
-    /** The same, and how old it may be against writers that announce nothing. */
+    /** The same once more, because another reader was about to fill it. */
+    READ_AGAIN,
+    /** As READ, and how old it may be against writers that announce nothing. */
     READ_WITH_AGE,
     /** A lease, because the value there is does not serve. */
     REFRESH

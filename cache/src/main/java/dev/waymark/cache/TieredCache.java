@@ -312,8 +312,8 @@ public final class TieredCache<K, V> {
     } else if (decoded instanceof ValueFormat.Decoded.Value<V> value) {
       held = "value";
       heldPosition = value.position();
-    } else if (decoded instanceof ValueFormat.Decoded.TooLarge<V>) {
-      held = "value too large";
+    } else if (decoded instanceof ValueFormat.Decoded.Unkept<V>) {
+      held = "not kept";
     } else {
       held = "unreadable value";
     }

@@ -28,7 +28,7 @@ final class ValueFormat<V> {
   private static final byte ABSENT = 1;
   private static final byte POSITIONED = 2;
   private static final byte DEFLATED = 4;
-  private static final byte TOO_LARGE = 8;
+  private static final byte UNKEPT = 8;
   private static final byte PUT = 16;
   private static final int CHECKSUM_AT = 2;
   private static final int HEADER = CHECKSUM_AT + Integer.BYTES + 1 + Long.BYTES;
@@ -62,8 +62,12 @@ final class ValueFormat<V> {
     @SuppressWarnings("ArrayRecordComponent") // Never compared.
     record Whole(byte[] bytes) implements Encoded {}
 
+    /** A word in place of the value, so that nobody waits for another's load of it. */
+    @SuppressWarnings("ArrayRecordComponent") // Never compared.
+    record Unkept(byte[] bytes) implements Encoded {}
+
     /**
-     * A word in place of the value, so that nobody waits for another's load of it.
+     * The same word, because the value is too large.
      *
      * @param size what the codec made of the value, in bytes
      */
@@ -82,8 +86,8 @@ final class ValueFormat<V> {
       }
     }
 
-    /** A value that is too large to be kept: to be loaded each time. */
-    record TooLarge<V>() implements Decoded<V> {}
+    /** A value that is not kept: to be loaded each time. */
+    record Unkept<V>() implements Decoded<V> {}
 
     /** Nothing that this cache could serve. */
     record Unreadable<V>(Defect defect) implements Decoded<V> {}
@@ -137,7 +141,7 @@ final class ValueFormat<V> {
     }
     byte[] payload = codec.encode(value);
     if (payload.length > sizes.maximumBytes) {
-      return new Encoded.TooLarge(bytes(TOO_LARGE, null, NOTHING, 0), payload.length);
+      return new Encoded.TooLarge(bytes(UNKEPT, null, NOTHING, 0), payload.length);
     }
     if (payload.length >= sizes.compressFrom) {
       byte[] deflated = deflate(payload);
@@ -147,6 +151,11 @@ final class ValueFormat<V> {
       }
     }
     return new Encoded.Whole(bytes(put, position, payload, 0));
+  }
+
+  /** For a value that is not kept, whatever it is. */
+  Encoded unkept() {
+    return new Encoded.Unkept(bytes(UNKEPT, null, NOTHING, 0));
   }
 
   private byte[] bytes(byte kind, @Nullable LogPosition position, byte[] payload, int rawLength) {
@@ -185,8 +194,8 @@ final class ValueFormat<V> {
       if (bytes.getLong() != fingerprint) {
         return unreadable(Defect.OTHER_SCHEMA);
       }
-      if ((flags & TOO_LARGE) != 0) {
-        return new Decoded.TooLarge<>();
+      if ((flags & UNKEPT) != 0) {
+        return new Decoded.Unkept<>();
       }
       LogPosition position =
           (flags & POSITIONED) == 0

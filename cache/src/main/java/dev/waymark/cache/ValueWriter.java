@@ -1,6 +1,7 @@
 package dev.waymark.cache;
 
 import dev.waymark.LogPosition;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,16 +39,23 @@ final class ValueWriter<V> {
     this.listener = listener;
   }
 
-  /** A value that was loaded; null if it cannot be encoded. */
-  ValueFormat.@Nullable Encoded encode(@Nullable V value, @Nullable LogPosition position) {
+  /** A value that was loaded, or a word in its place if it cannot be encoded. */
+  ValueFormat.Encoded encode(@Nullable V value, @Nullable LogPosition position) {
     return encode(value, position, ValueFormat.Origin.READ);
   }
 
-  private ValueFormat.@Nullable Encoded encode(
+  /** A word in place of a value that is not kept. */
+  ValueFormat.Encoded unkept() {
+    return format().unkept();
+  }
+
+  private ValueFormat<V> format() {
+    return Objects.requireNonNull(format, "Only who has a Redis writes, and that needs a codec");
+  }
+
+  private ValueFormat.Encoded encode(
       @Nullable V value, @Nullable LogPosition position, ValueFormat.Origin origin) {
-    if (format == null) {
-      return null;
-    }
+    ValueFormat<V> format = format();
     try {
       ValueFormat.Encoded encoded = format.encode(value, position, origin);
       if (encoded instanceof ValueFormat.Encoded.TooLarge tooLarge) {
@@ -72,7 +80,7 @@ final class ValueWriter<V> {
             cache,
             unencodable);
       }
-      return null;
+      return format.unkept();
     }
   }
 

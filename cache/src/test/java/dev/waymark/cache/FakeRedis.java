@@ -247,7 +247,7 @@ final class FakeRedis {
             && stored != null
             && stored.epoch.equals(bucket.epoch)
             && (key.tag() == null || stored.generation.equals(generation))) {
-          Long toldUpTo = asking == Asking.READ ? null : bucket.toldUpTo.get(stored.shard);
+          Long toldUpTo = asking != Asking.READ_WITH_AGE ? null : bucket.toldUpTo.get(stored.shard);
           return new Lookup.Hit(
               stored.value.clone(),
               Duration.ofMillis(stored.until - time.millis()),

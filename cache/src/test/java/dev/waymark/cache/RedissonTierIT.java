@@ -90,6 +90,22 @@ class RedissonTierIT extends SharedTierContract {
   }
 
   @Test
+  void whoeverWaitsForAnothersValueAsksTheScriptAtOnce() {
+    fillPlain();
+    warmUp();
+    redis("DEL " + BUCKET + "value:7");
+    two.read(plain, "t3", SharedTier.Asking.READ);
+    assertThat(one.read(plain, "t2", SharedTier.Asking.READ))
+        .isEqualTo(new SharedTier.Lookup.Awaited(SharedTier.Doubt.NONE));
+    long before = calls("mget");
+    for (int i = 0; i < 20; i++) {
+      assertThat(one.read(plain, "t2", SharedTier.Asking.READ_AGAIN))
+          .isEqualTo(new SharedTier.Lookup.Awaited(SharedTier.Doubt.NONE));
+    }
+    assertThat(calls("mget")).isEqualTo(before);
+  }
+
+  @Test
   void plainReadTellsHowMuchLongerAValueLives() {
     fillPlain();
     warmUp();

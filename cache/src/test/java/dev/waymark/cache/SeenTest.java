@@ -41,8 +41,12 @@ class SeenTest {
   void nobodyKnowsWhatAMarkStandsFor() {
     SessionToken marked = SessionToken.empty().readFrom(new ReadMark(42, 1, 7));
     Seen seen = Seen.nothing();
+    assertThat(seen.hasHeardOf(marked)).isTrue();
     assertThat(seen.heardOf(marked)).isSameAs(seen);
     assertThat(seen.reaches(marked)).isFalse();
+    SessionToken written = marked.advancedTo(Rows.at(100));
+    assertThat(seen.hasHeardOf(written)).isFalse();
+    assertThat(seen.heardOf(written).hasHeardOf(written)).isTrue();
   }
 
   @Test

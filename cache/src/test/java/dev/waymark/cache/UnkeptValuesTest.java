@@ -8,8 +8,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Values that are too large for Redis, in two processes. */
-class LargeValuesTest {
+/** Values that Redis does not keep, in two processes. */
+class UnkeptValuesTest {
   private final TestTime time = new TestTime();
   private final FakeRedis redis = new FakeRedis(time);
   private final Rows database = new Rows();
@@ -33,6 +33,9 @@ class LargeValuesTest {
   private static final class Text implements Codec<String> {
     @Override
     public byte[] encode(String value) {
+      if (value.equals("unencodable")) {
+        throw new IllegalArgumentException("no bytes for this");
+      }
       return value.getBytes(StandardCharsets.UTF_8);
     }
 
@@ -72,6 +75,23 @@ class LargeValuesTest {
 
   @Test
   void nobodyWaitsForAnothersLoadOfAnOversizedValue() {
+    nobodyWaitsForAnothersLoad();
+  }
+
+  @Test
+  void nobodyWaitsForAnothersLoadOfAValueThatCannotBeEncoded() {
+    database.rows.put(7L, "unencodable");
+    nobodyWaitsForAnothersLoad();
+  }
+
+  @Test
+  void nobodyWaitsForAnothersLoadOfAnAbsentValue() {
+    database.rows.clear();
+    nobodyWaitsForAnothersLoad();
+    assertThat(one.statistics().unshared() + two.statistics().unshared()).isZero();
+  }
+
+  private void nobodyWaitsForAnothersLoad() {
     one.get(7L);
     long before = time.nanos();
     int calls = redis.calls;
@@ -84,6 +104,31 @@ class LargeValuesTest {
     assertThat(time.nanos()).isEqualTo(before);
     // One look each, no lease to give back.
     assertThat(redis.calls - calls).isEqualTo(2);
+  }
+
+  @Test
+  void absentValueIsKeptAsSoonAsItIsThereAndAtTheLatestAfterALease() {
+    database.rows.clear();
+    one.get(7L);
+    database.rows.put(7L, "born"); // and nobody says so
+    assertThat(two.lookup(7L).value()).isEqualTo("born");
+    assertThat(two.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
+    time.pass(SharedTier.LEASE);
+    assertThat(one.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.DATABASE);
+    assertThat(two.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L2);
+  }
+
+  @Test
+  void absentValueThatIsAnnouncedIsKeptAtOnce() {
+    database.rows.clear();
+    one.get(7L);
+    FakeTransaction write = new FakeTransaction();
+    two.invalidate(write, 7L);
+    write.beforeCommit();
+    database.rows.put(7L, "born");
+    write.afterCommit(Rows.at(100));
+    assertThat(one.get(7L)).isEqualTo("born");
+    assertThat(two.lookup(7L).tier()).isEqualTo(CacheAnswer.Tier.L2);
   }
 
   @Test

@@ -126,7 +126,7 @@ class ValueFormatTest {
     ValueFormat.Encoded encoded = small.encode(new byte[101], POSITION);
     assertThat(((ValueFormat.Encoded.TooLarge) encoded).size()).isEqualTo(101);
     assertThat(encoded.bytes()).hasSizeLessThan(20);
-    assertThat(small.decode(encoded.bytes())).isEqualTo(new ValueFormat.Decoded.TooLarge<byte[]>());
+    assertThat(small.decode(encoded.bytes())).isEqualTo(new ValueFormat.Decoded.Unkept<byte[]>());
   }
 
   @Test
