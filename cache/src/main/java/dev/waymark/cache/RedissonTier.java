@@ -47,7 +47,6 @@ import org.redisson.api.listener.StatusListener;
 import org.redisson.client.NettyHook;
 import org.redisson.client.codec.ByteArrayCodec;
 import org.redisson.client.codec.StringCodec;
-import org.redisson.client.protocol.RedisCommands;
 import org.redisson.config.BaseConfig;
 import org.redisson.config.Config;
 import org.redisson.config.ConstantDelay;
@@ -110,6 +109,9 @@ final class RedissonTier implements SharedTier {
   /** Set by {@link #open}, which only one thread calls at a time; see {@link RedisTier}. */
   private volatile @Nullable RedissonClient client;
 
+  /** Of the client; null in a cluster. Set before it. */
+  private volatile @Nullable PlainReads plain;
+
   private volatile @Nullable Future<?> subscription;
   private volatile boolean closed;
 
@@ -130,6 +132,7 @@ final class RedissonTier implements SharedTier {
       } catch (RuntimeException failure) {
         throw failed(failure);
       }
+      plain = settings.isCluster() ? null : new PlainReads((Redisson) open, settings.timeout());
       client = open;
       if (closed) {
         close();
@@ -285,8 +288,7 @@ final class RedissonTier implements SharedTier {
     String epochAt = names.epoch();
     String valueAt = names.value(key);
     List<Object> found =
-        await(
-            tag == null ? plainly(epochAt, valueAt) : plainly(epochAt, valueAt, names.value(tag)));
+        tag == null ? plainly(epochAt, valueAt) : plainly(epochAt, valueAt, names.value(tag));
     byte[] epoch = (byte[]) found.get(0);
     byte[] value = (byte[]) found.get(1);
     byte[] generation = tag == null ? UNTAGGED : (byte[]) found.get(2);
@@ -303,20 +305,16 @@ final class RedissonTier implements SharedTier {
         : new Lookup.Hit(stored.payload(), Duration.ofMillis(remaining), null);
   }
 
-  /**
-   * MGET, by what Redisson's own objects are made of: RBuckets does the same and puts the answer
-   * into maps by several streams, which costs a hit a twentieth more.
-   */
-  private CompletableFuture<List<Object>> plainly(Object... keys) {
+  private List<Object> plainly(Object... keys) {
+    PlainReads reads = plain;
+    if (reads == null) {
+      throw notConnected();
+    }
+    PlainReads.Read read = reads.send(keys);
     try {
-      return ((Redisson) client())
-          .getCommandExecutor()
-          .<List<Object>, List<Object>>readAsync(
-              (String) keys[0], ByteArrayCodec.INSTANCE, RedisCommands.MGET, keys)
-          .toCompletableFuture();
-    } catch (RuntimeException refused) {
-      // As in call().
-      return CompletableFuture.failedFuture(refused);
+      return await(read::get);
+    } finally {
+      reads.over();
     }
   }
 
@@ -793,6 +791,11 @@ final class RedissonTier implements SharedTier {
   }
 
   private void disconnect() {
+    PlainReads reads = plain;
+    plain = null;
+    if (reads != null) {
+      reads.end();
+    }
     RedissonClient open = client;
     client = null;
     subscription = null;
@@ -815,25 +818,38 @@ final class RedissonTier implements SharedTier {
    * nothing.
    */
   private <T> T await(Future<T> answer, long deadline) {
+    return await(() -> answer.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS));
+  }
+
+  /** Waits for an answer; may be called again where that was interrupted. */
+  private interface Wait<T> {
+    T once() throws InterruptedException, ExecutionException, TimeoutException;
+  }
+
+  private <T> T await(Wait<T> answer) {
     boolean interrupted = false;
     try {
       while (true) {
         try {
-          return answer.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+          return answer.once();
         } catch (InterruptedException early) {
           interrupted = true;
         }
       }
     } catch (TimeoutException late) {
-      throw new SharedTierException(
-          "no answer within " + settings.timeout().toMillis() + " ms", late);
+      throw late(late);
     } catch (ExecutionException failure) {
-      throw failed(failure);
+      throw failure.getCause() instanceof TimeoutException late ? late(late) : failed(failure);
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  private SharedTierException late(TimeoutException late) {
+    return new SharedTierException(
+        "no answer within " + settings.timeout().toMillis() + " ms", late);
   }
 
   private SharedTierException failed(Throwable failure) {
@@ -866,9 +882,13 @@ final class RedissonTier implements SharedTier {
   private RedissonClient client() {
     RedissonClient open = client;
     if (open == null) {
-      throw new SharedTierException("not connected", new IllegalStateException("not connected"));
+      throw notConnected();
     }
     return open;
+  }
+
+  private static SharedTierException notConnected() {
+    return new SharedTierException("not connected", new IllegalStateException("not connected"));
   }
 
   private String freshEpoch() {

@@ -12,7 +12,7 @@ class OddsTest {
     for (int i = 0; i < 100; i++) {
       odds.missed();
       assertThat(odds.favourAHit()).isTrue();
-      for (int hit = 0; hit < 6; hit++) {
+      for (int hit = 0; hit < 3; hit++) {
         odds.hit();
       }
     }
@@ -32,7 +32,7 @@ class OddsTest {
     for (int i = 0; i < 1_000; i++) {
       odds.missed();
     }
-    for (int i = 0; i < 13; i++) {
+    for (int i = 0; i < 7; i++) {
       assertThat(odds.favourAHit()).isFalse();
       odds.hit();
     }
