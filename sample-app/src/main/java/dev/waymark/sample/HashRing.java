@@ -32,6 +32,11 @@ final class HashRing {
 
   private final List<KeyRange> keys;
 
+  /** Where the ring is to be had; the schema must be there. */
+  interface Source {
+    HashRing get() throws SQLException;
+  }
+
   private HashRing(List<KeyRange> keys) {
     this.keys = keys;
   }

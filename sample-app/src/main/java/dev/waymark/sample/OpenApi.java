@@ -12,7 +12,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -71,7 +73,9 @@ final class OpenApi {
   private static Map<String, Object> describe(ApiVersion version, Operation operation) {
     Map<String, Object> described = map("operationId", operation.id());
     described.put("summary", operation.summary());
-    described.put("tags", List.of(operation.path().contains("/orders") ? "orders" : "users"));
+    described.put(
+        "tags",
+        List.of(operation.path().matches(".*/(orders|checkout)\\b.*") ? "orders" : "users"));
     if (version.isDeprecated()) {
       described.put("deprecated", true);
     }
@@ -160,7 +164,11 @@ final class OpenApi {
     Map<String, Object> schemas = new LinkedHashMap<>();
     schemas.put("User", ofRecord(isFirst ? Views.UserV1.class : Views.UserV2.class));
     schemas.put("Profile", ofRecord(isFirst ? Views.ProfileV1.class : Views.ProfileV2.class));
-    schemas.put("Order", ofRecord(isFirst ? Views.OrderV1.class : Views.OrderV2.class));
+    Map<String, Object> order =
+        ofRecord(isFirst ? Views.OrderV1.class : Views.OrderV2.class, "cancel_reason");
+    put(order, "status", words(Order.Status.values(), Order.Status::word));
+    put(order, "cancel_reason", words(Checkouts.Reason.values(), Checkouts.Reason::word));
+    schemas.put("Order", order);
     schemas.put("Item", ofRecord(Order.Item.class));
     Map<String, Object> name = text(Users.LONGEST_NAME);
     Map<String, Object> email =
@@ -214,6 +222,19 @@ final class OpenApi {
                     Input.LARGEST_AMOUNT,
                     "multipleOf",
                     new BigDecimal("0.01")))));
+  }
+
+  /** Says more of a property than its type does. */
+  private static void put(Map<String, Object> object, String property, Map<String, Object> schema) {
+    @SuppressWarnings("unchecked") // Every object is made by object(…).
+    Map<String, Object> properties =
+        (Map<String, Object>) Objects.requireNonNull(object.get("properties"));
+    properties.put(property, schema);
+  }
+
+  private static <E extends Enum<E>> Map<String, Object> words(
+      E[] values, Function<E, String> word) {
+    return map("type", "string", "enum", Arrays.stream(values).map(word).toList());
   }
 
   private static Map<String, Object> text(int longest) {

@@ -3,6 +3,8 @@ package dev.waymark.sample;
 import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An order. It lives on its user's shard.
@@ -11,6 +13,7 @@ import java.util.List;
  * @param items what was bought, a document of its own: at the price of then, whatever becomes of
  *     the goods
  * @param totalAmount the sum of the items
+ * @param cancelReason why it was cancelled; null unless it was
  * @param revision where in the shard's log this version of the row was written
  */
 record Order(
@@ -18,6 +21,8 @@ record Order(
     long userId,
     List<Item> items,
     BigDecimal totalAmount,
+    Status status,
+    @Nullable String cancelReason,
     Instant createdAt,
     Instant updatedAt,
     String revision) {
@@ -27,6 +32,29 @@ record Order(
 
   Order {
     items = List.copyOf(items);
+    // An answer that was kept for a repeated request before there were checkouts.
+    status = status == null ? Status.PLACED : status;
+  }
+
+  /** How far it is. */
+  enum Status {
+    /** Ordered, and that is all: no checkout is about it. */
+    PLACED,
+    /** Its checkout is under way. */
+    PENDING,
+    /** Paid. */
+    CONFIRMED,
+    /** Not paid, or paid back. */
+    CANCELLED;
+
+    /** As clients and the database have it. */
+    String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    static Status of(String word) {
+      return valueOf(word.toUpperCase(Locale.ROOT));
+    }
   }
 
   /**

@@ -11,10 +11,12 @@ import org.jspecify.annotations.Nullable;
 /** What clients can do with orders. */
 final class OrderRoutes {
   private final Orders orders;
+  private final Checkouts checkouts;
   private final Replies replies;
 
-  OrderRoutes(Orders orders, Replies replies) {
+  OrderRoutes(Orders orders, Checkouts checkouts, Replies replies) {
     this.orders = orders;
+    this.checkouts = checkouts;
     this.replies = replies;
   }
 
@@ -39,6 +41,23 @@ final class OrderRoutes {
             .with(Parameters.USER_ID, Parameters.IDEMPOTENCY_KEY)
             .with(Body.json("OrderDraft", "What is ordered"))
             .answering(201, "Order", "The order, and where it is")
+            .failingWith(
+                Problem.INVALID_JSON,
+                Problem.INVALID_INPUT,
+                Problem.NO_SUCH_USER,
+                Problem.NO_SHARD_OWNS_KEY,
+                Problem.BODY_TOO_LARGE,
+                Problem.UNSUPPORTED_MEDIA_TYPE,
+                Problem.IDEMPOTENCY_KEY_REUSED),
+        Operation.of(
+                HandlerType.POST,
+                "/users/{id}/checkout",
+                "checkOut",
+                "A new order that is paid from the user's account, or else cancelled: see its status",
+                this::checkOut)
+            .with(Parameters.USER_ID, Parameters.IDEMPOTENCY_KEY)
+            .with(Body.json("OrderDraft", "What is ordered and paid"))
+            .answering(202, "Order", "The order, still pending, and where it is")
             .failingWith(
                 Problem.INVALID_JSON,
                 Problem.INVALID_INPUT,
@@ -78,17 +97,27 @@ final class OrderRoutes {
   }
 
   private void create(Context context) throws SQLException {
-    Input input = Input.body(context);
-    long userId = input.key(context, "id");
-    Draft draft = new Draft(userId, input.items("items", Order.MOST_ITEMS));
-    String key = input.idempotencyKey(context);
-    input.check();
-    Answered<Order> created =
-        orders.create(
-            userId,
-            draft.items(),
-            key == null ? null : Idempotency.Request.of("order", key, draft));
-    replies.createdOrder(context, created);
+    Wish wish = Wish.read(context, "order");
+    replies.createdOrder(
+        context, orders.create(wish.draft().userId(), wish.draft().items(), wish.request()));
+  }
+
+  private void checkOut(Context context) throws SQLException {
+    Wish wish = Wish.read(context, "checkout");
+    replies.acceptedOrder(
+        context, checkouts.begin(wish.draft().userId(), wish.draft().items(), wish.request()));
+  }
+
+  /** What a client wants to have ordered; null for a request that is not repeatable. */
+  private record Wish(Draft draft, Idempotency.@Nullable Request request) {
+    static Wish read(Context context, String kind) {
+      Input input = Input.body(context);
+      long userId = input.key(context, "id");
+      Draft draft = new Draft(userId, input.items("items", Order.MOST_ITEMS));
+      String key = input.idempotencyKey(context);
+      input.check();
+      return new Wish(draft, key == null ? null : Idempotency.Request.of(kind, key, draft));
+    }
   }
 
   private void get(Context context) throws SQLException {

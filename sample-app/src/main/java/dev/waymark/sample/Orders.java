@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 final class Orders {
   private static final String FOREIGN_KEY_VIOLATION = "23503";
   private static final String COLUMNS =
-      "id, user_id, items::text, total_amount, created_at, updated_at, revision";
+      "id, user_id, items::text, total_amount, status, cancel_reason, created_at, updated_at,"
+          + " revision";
 
   private final ShardedDatabase database;
 
@@ -38,8 +39,8 @@ final class Orders {
               try (PreparedStatement select =
                   connection.prepareStatement(
                       """
-                      SELECT o.id, u.id AS user_id, o.items::text, o.total_amount, o.created_at,
-                             o.updated_at, o.revision
+                      SELECT o.id, u.id AS user_id, o.items::text, o.total_amount, o.status,
+                             o.cancel_reason, o.created_at, o.updated_at, o.revision
                       FROM users u LEFT JOIN orders o ON o.user_id = u.id AND o.id < ?
                       WHERE u.id = ?
                       ORDER BY o.id DESC LIMIT ?
@@ -91,7 +92,7 @@ final class Orders {
                   .again();
             }
           }
-          Order created = insert(connection, userId, items);
+          Order created = insert(connection, userId, items, Order.Status.PLACED);
           if (request != null) {
             Idempotency.keep(connection, userId, request, created);
           }
@@ -99,15 +100,23 @@ final class Orders {
         });
   }
 
-  private static Order insert(Connection connection, long userId, List<Order.Item> items)
+  /**
+   * Writes an order, within a transaction on its user's shard.
+   *
+   * @throws Refusal if there is no such user; the transaction must be given up
+   */
+  static Order insert(
+      Connection connection, long userId, List<Order.Item> items, Order.Status status)
       throws SQLException {
     try (PreparedStatement insert =
         connection.prepareStatement(
-            "INSERT INTO orders (user_id, items, total_amount) VALUES (?, ?::jsonb, ?) RETURNING "
+            "INSERT INTO orders (user_id, items, total_amount, status) VALUES (?, ?::jsonb, ?, ?)"
+                + " RETURNING "
                 + COLUMNS)) {
       insert.setLong(1, userId);
       insert.setString(2, Json.text(items));
       insert.setBigDecimal(3, Order.totalOf(items));
+      insert.setString(4, status.word());
       List<Order> created = orders(insert);
       if (created == null) {
         throw new IllegalStateException("INSERT … RETURNING returned no row");
@@ -135,6 +144,8 @@ final class Orders {
                   rows.getLong("user_id"),
                   List.of(Json.read(rows.getString("items"), Order.Item[].class)),
                   rows.getBigDecimal("total_amount"),
+                  Order.Status.of(rows.getString("status")),
+                  rows.getString("cancel_reason"),
                   rows.getObject("created_at", OffsetDateTime.class).toInstant(),
                   rows.getObject("updated_at", OffsetDateTime.class).toInstant(),
                   rows.getString("revision")));

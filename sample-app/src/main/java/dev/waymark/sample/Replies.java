@@ -206,11 +206,20 @@ final class Replies {
   }
 
   void createdOrder(Context context, Answered<Order> created) {
+    wroteOrder(context, 201, created);
+  }
+
+  /** The order is there; what becomes of it is to be seen where it is. */
+  void acceptedOrder(Context context, Answered<Order> accepted) {
+    wroteOrder(context, 202, accepted);
+  }
+
+  private void wroteOrder(Context context, int status, Answered<Order> created) {
     Order order = created.value();
     context.header(
         "Location",
         ApiVersion.base(context) + "/users/" + order.userId() + "/orders/" + order.id());
-    wrote(context, 201, created, order.revision(), Views.of(order, ApiVersion.of(context)));
+    wrote(context, status, created, order.revision(), Views.of(order, ApiVersion.of(context)));
   }
 
   void changed(Context context, Answered<User> changed) {

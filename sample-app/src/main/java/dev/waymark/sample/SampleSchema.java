@@ -28,7 +28,13 @@ final class SampleSchema {
         new Table.Sharded("orders", "user_id"),
         new Table.Sharded("user_emails", "slot"),
         new Table.Sharded("email_uses", "user_id"),
-        new Table.Sharded("idempotency_keys", "owner"));
+        new Table.Sharded("idempotency_keys", "owner"),
+        new Table.Sharded("checkouts", "user_id"),
+        new Table.Sharded("accounts", "slot"),
+        new Table.Sharded("payments", "slot"),
+        new Table.Sharded("outbox", "user_id"),
+        new Table.Sharded("activity", "user_id"),
+        new Table.Sharded("activity_totals", "user_id"));
   }
 
   /**

@@ -14,6 +14,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The service: a database, a cache, a web server. What is opened is closed in the reverse order,
@@ -32,6 +33,11 @@ final class SampleService implements AutoCloseable {
   private final Reaper reaper;
   private final Users users;
   private final Orders orders;
+  private final Workers workers;
+  private final AccountPayments payments;
+  private final Checkouts checkouts;
+  private final Outbox outbox;
+  private final @Nullable EventStream events;
   private final Traffic traffic;
 
   private SampleService(
@@ -40,7 +46,8 @@ final class SampleService implements AutoCloseable {
       Telemetry telemetry,
       ShardedDatabase database,
       TieredCache<Long, User> userCache,
-      Traffic traffic) {
+      Traffic traffic,
+      @Nullable EventStream events) {
     this.opened = opened;
     this.settings = settings;
     this.telemetry = telemetry;
@@ -58,6 +65,13 @@ final class SampleService implements AutoCloseable {
     opened.push(reaper);
     this.users = new Users(database, userCache, emails, purges);
     this.orders = new Orders(database);
+    this.events = events;
+    this.outbox = new Outbox(database);
+    WorkSettings work = settings.work();
+    this.workers = new Workers(database, work, telemetry.registry());
+    opened.push(workers);
+    this.payments = new AccountPayments(database, emails::ring, work.openingBalance());
+    this.checkouts = new Checkouts(database, payments, workers, work.patience());
   }
 
   /** Everything but the web server, as it is where nothing else is said. */
@@ -88,7 +102,10 @@ final class SampleService implements AutoCloseable {
               .keyRendering(config.keys())
               .listener(caching);
       RedisTier redis = null;
+      EventStream events = null;
       if (config.redis().isPresent()) {
+        events = EventStream.over(config.redis().get());
+        opened.push(events);
         redis = RedisTier.connect(config.redis().get(), caching.and(traffic.ofCache()));
         opened.push(redis);
         cache
@@ -107,7 +124,7 @@ final class SampleService implements AutoCloseable {
         // Does nothing unless changes.enabled is set. After the caches, which it is for.
         opened.push(database.changes(redis.changes()));
       }
-      return new SampleService(opened, settings, telemetry, database, userCache, traffic);
+      return new SampleService(opened, settings, telemetry, database, userCache, traffic, events);
     } catch (RuntimeException | Error failure) {
       closeAll(opened);
       throw failure;
@@ -119,7 +136,7 @@ final class SampleService implements AutoCloseable {
     Replies replies = new Replies(InstantSource.system(), purges);
     List<Operation> api = new ArrayList<>();
     api.addAll(new UserRoutes(users, replies).operations());
-    api.addAll(new OrderRoutes(orders, replies).operations());
+    api.addAll(new OrderRoutes(orders, checkouts, replies).operations());
     List<Routes> others = new ArrayList<>();
     others.add(new DocumentRoutes(api, replies));
     others.add(telemetry);
@@ -140,9 +157,24 @@ final class SampleService implements AutoCloseable {
                 settings.drain()),
             host,
             port);
-    reaper.start(REAPED_EVERY);
     opened.push(server);
+    reaper.start(REAPED_EVERY);
+    startWork();
     return server;
+  }
+
+  /** Takes part in what no request waits for: checkouts, telling events, hearing them. */
+  void startWork() {
+    EventStream told = events;
+    if (told == null) {
+      // What happens waits in the outbox for a process that has a Redis.
+      workers.start(checkouts::carryOn, null);
+      return;
+    }
+    workers.start(checkouts::carryOn, anyKey -> outbox.relay(anyKey, told::append));
+    Activity activity = new Activity(database, told, settings.work().claimAfter());
+    opened.push(activity);
+    activity.start(settings.work().poll());
   }
 
   /** The same, with the live page. */
@@ -178,6 +210,14 @@ final class SampleService implements AutoCloseable {
 
   Orders orders() {
     return orders;
+  }
+
+  Checkouts checkouts() {
+    return checkouts;
+  }
+
+  AccountPayments payments() {
+    return payments;
   }
 
   UniqueEmails emails() {

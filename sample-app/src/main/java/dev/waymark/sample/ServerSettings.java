@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param purgeUrl where a shared cache takes purges; null if there is none
  * @param purgeToken what it asks for; empty for nothing
  * @param emailGrace how long a reserved e-mail address is left alone
+ * @param work how it does what no request waits for
  */
 record ServerSettings(
     int requestsPerSecond,
@@ -25,7 +26,8 @@ record ServerSettings(
     String adminToken,
     @Nullable URI purgeUrl,
     String purgeToken,
-    Duration emailGrace) {
+    Duration emailGrace,
+    WorkSettings work) {
   static final String RATE_LIMIT = "WAYMARK_RATE_LIMIT";
   static final String DRAIN_SECONDS = "WAYMARK_DRAIN_SECONDS";
   static final String ADMIN_TOKEN = "WAYMARK_ADMIN_TOKEN";
@@ -35,28 +37,37 @@ record ServerSettings(
   private static final int SHORTEST_TOKEN = 16;
 
   static ServerSettings defaults() {
-    return new ServerSettings(0, Duration.ZERO, "", null, "", Duration.ofSeconds(30));
+    return new ServerSettings(
+        0, Duration.ZERO, "", null, "", Duration.ofSeconds(30), WorkSettings.defaults());
   }
 
   ServerSettings withRequestsPerSecond(int most) {
-    return new ServerSettings(most, drain, adminToken, purgeUrl, purgeToken, emailGrace);
+    return new ServerSettings(most, drain, adminToken, purgeUrl, purgeToken, emailGrace, work);
   }
 
   ServerSettings withDrain(Duration other) {
     return new ServerSettings(
-        requestsPerSecond, other, adminToken, purgeUrl, purgeToken, emailGrace);
+        requestsPerSecond, other, adminToken, purgeUrl, purgeToken, emailGrace, work);
   }
 
   ServerSettings withAdminToken(String token) {
-    return new ServerSettings(requestsPerSecond, drain, token, purgeUrl, purgeToken, emailGrace);
+    return new ServerSettings(
+        requestsPerSecond, drain, token, purgeUrl, purgeToken, emailGrace, work);
   }
 
   ServerSettings withPurgeUrl(URI url) {
-    return new ServerSettings(requestsPerSecond, drain, adminToken, url, purgeToken, emailGrace);
+    return new ServerSettings(
+        requestsPerSecond, drain, adminToken, url, purgeToken, emailGrace, work);
+  }
+
+  ServerSettings withWork(WorkSettings other) {
+    return new ServerSettings(
+        requestsPerSecond, drain, adminToken, purgeUrl, purgeToken, emailGrace, other);
   }
 
   ServerSettings withEmailGrace(Duration other) {
-    return new ServerSettings(requestsPerSecond, drain, adminToken, purgeUrl, purgeToken, other);
+    return new ServerSettings(
+        requestsPerSecond, drain, adminToken, purgeUrl, purgeToken, other, work);
   }
 
   /**
@@ -92,7 +103,8 @@ record ServerSettings(
         token,
         purgeUrl,
         environment.getOrDefault(PURGE_TOKEN, ""),
-        usual.emailGrace());
+        usual.emailGrace(),
+        usual.work());
   }
 
   private static int number(

@@ -20,6 +20,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
@@ -287,6 +288,7 @@ final class Users {
     } catch (SQLException failure) {
       throw emailTakenOr(failure);
     }
+    Outbox.add(connection, Event.Type.USER_CREATED, id, Map.of());
     if (request != null) {
       Idempotency.keep(connection, id, request, user);
     }

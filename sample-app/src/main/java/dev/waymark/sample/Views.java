@@ -3,6 +3,7 @@ package dev.waymark.sample;
 import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What clients see of users and orders, in either version: the one place where those differ. */
 sealed interface Views {
@@ -26,6 +27,8 @@ sealed interface Views {
       long userId,
       List<Order.Item> items,
       BigDecimal totalAmount,
+      String status,
+      @Nullable String cancelReason,
       Instant createdAt,
       Instant updatedAt)
       implements Views {}
@@ -36,6 +39,8 @@ sealed interface Views {
       String userId,
       List<Order.Item> items,
       BigDecimal totalAmount,
+      String status,
+      @Nullable String cancelReason,
       Instant createdAt,
       Instant updatedAt)
       implements Views {}
@@ -69,6 +74,8 @@ sealed interface Views {
               order.userId(),
               order.items(),
               order.totalAmount(),
+              order.status().word(),
+              order.cancelReason(),
               order.createdAt(),
               order.updatedAt());
       case V2 ->
@@ -77,6 +84,8 @@ sealed interface Views {
               Long.toString(order.userId()),
               order.items(),
               order.totalAmount(),
+              order.status().word(),
+              order.cancelReason(),
               order.createdAt(),
               order.updatedAt());
     };

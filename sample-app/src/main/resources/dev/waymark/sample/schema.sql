@@ -99,3 +99,102 @@ CREATE TABLE IF NOT EXISTS hash_ring (
   starts   bigint[] NOT NULL,
   sizes    bigint[] NOT NULL
 );
+
+-- An order is placed, and that is all; or it belongs to a checkout: pending until that has ended. Asked first, since
+-- ALTER TABLE would wait for every reader even where it has nothing to add.
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_attribute
+                 WHERE attrelid = 'orders'::regclass AND attname = 'status' AND NOT attisdropped) THEN
+    ALTER TABLE orders
+      ADD COLUMN status text NOT NULL DEFAULT 'placed'
+        CHECK (status IN ('placed', 'pending', 'confirmed', 'cancelled')),
+      ADD COLUMN cancel_reason text;
+  END IF;
+END $$;
+
+-- How far each checkout is (class Checkouts). No foreign key: a checkout outlives an order that goes with its user, or
+-- nobody would give the money back.
+CREATE TABLE IF NOT EXISTS checkouts (
+  user_id  bigint NOT NULL,
+  id       uuid NOT NULL,
+  order_id bigint NOT NULL,
+  amount   numeric(12,2) NOT NULL,
+  state    text NOT NULL CHECK (state IN ('paying', 'refunding', 'confirmed', 'cancelled')),
+  reason   text,
+  began_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, id)
+);
+
+-- The payment service (class AccountPayments): what its customers have, and what they paid. Spread over the shards by
+-- the hash of who pays: as a rule not the shard where the orders are.
+CREATE TABLE IF NOT EXISTS accounts (
+  slot    bigint NOT NULL,
+  user_id bigint NOT NULL,
+  balance numeric(14,2) NOT NULL CHECK (balance >= 0),
+  PRIMARY KEY (slot, user_id)
+);
+
+-- What became of each payment, decided once; the id is the client's. A void one came to nothing before it came.
+CREATE TABLE IF NOT EXISTS payments (
+  slot       bigint NOT NULL,
+  id         uuid NOT NULL,
+  user_id    bigint NOT NULL,
+  amount     numeric(12,2) NOT NULL CHECK (amount >= 0),
+  state      text NOT NULL CHECK (state IN ('paid', 'declined', 'refunded', 'void')),
+  decided_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (slot, id)
+);
+
+-- What happened and is still to be told (class Outbox), written in the transactions that made it happen.
+CREATE TABLE IF NOT EXISTS outbox (
+  user_id bigint NOT NULL,
+  id      uuid NOT NULL DEFAULT gen_random_uuid(),
+  seq     bigint GENERATED ALWAYS AS IDENTITY,
+  type    text NOT NULL,
+  detail  jsonb NOT NULL,
+  at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (user_id, id)
+);
+
+CREATE INDEX IF NOT EXISTS outbox_in_order ON outbox (seq);
+
+-- What the consumer of the events has heard, each once, and how often what.
+CREATE TABLE IF NOT EXISTS activity (
+  user_id  bigint NOT NULL,
+  event_id uuid NOT NULL,
+  type     text NOT NULL,
+  detail   jsonb NOT NULL,
+  at       timestamptz NOT NULL,
+  PRIMARY KEY (user_id, event_id)
+);
+
+CREATE TABLE IF NOT EXISTS activity_totals (
+  user_id bigint NOT NULL,
+  type    text NOT NULL,
+  times   bigint NOT NULL,
+  PRIMARY KEY (user_id, type)
+);
+
+-- What is to be done on this shard and by which process, as db-scheduler 16 wants the table (class Workers).
+CREATE TABLE IF NOT EXISTS scheduled_tasks (
+  task_name            text NOT NULL,
+  task_instance        text NOT NULL,
+  task_data            bytea,
+  execution_time       timestamptz NOT NULL,
+  picked               boolean NOT NULL,
+  picked_by            text,
+  last_success         timestamptz,
+  last_failure         timestamptz,
+  consecutive_failures int,
+  last_heartbeat       timestamptz,
+  version              bigint NOT NULL,
+  priority             smallint,
+  PRIMARY KEY (task_name, task_instance)
+);
+
+CREATE INDEX IF NOT EXISTS scheduled_tasks_due ON scheduled_tasks (execution_time);
+CREATE INDEX IF NOT EXISTS scheduled_tasks_heartbeat ON scheduled_tasks (last_heartbeat);
+
+-- The one relay that each shard has. It stands here and is not made by whoever starts, who may find the shard down.
+INSERT INTO scheduled_tasks (task_name, task_instance, execution_time, picked, version)
+VALUES ('outbox', 'recurring', now(), false, 1) ON CONFLICT DO NOTHING;

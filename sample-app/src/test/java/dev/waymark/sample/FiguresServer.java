@@ -86,7 +86,8 @@ final class FiguresServer {
         PreparedStatement select =
             connection.prepareStatement(
                 """
-                SELECT id, user_id, items, total_amount, created_at, updated_at, revision
+                SELECT id, user_id, items, total_amount, status, cancel_reason, created_at,
+                       updated_at, revision
                 FROM orders WHERE user_id = ? AND id = ?
                 """)) {
       select.setLong(1, Long.parseLong(context.pathParam("user")));
@@ -102,6 +103,8 @@ final class FiguresServer {
                 row.getLong("user_id"),
                 List.of(Json.read(row.getString("items"), Order.Item[].class)),
                 row.getBigDecimal("total_amount"),
+                Order.Status.of(row.getString("status")),
+                row.getString("cancel_reason"),
                 row.getObject("created_at", OffsetDateTime.class).toInstant(),
                 row.getObject("updated_at", OffsetDateTime.class).toInstant(),
                 row.getString("revision"));

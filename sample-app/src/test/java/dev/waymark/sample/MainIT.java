@@ -53,6 +53,12 @@ class MainIT {
             user_emails: {key: slot}
             email_uses: {key: user_id}
             idempotency_keys: {key: owner}
+            checkouts: {key: user_id}
+            accounts: {key: slot}
+            payments: {key: slot}
+            outbox: {key: user_id}
+            activity: {key: user_id}
+            activity_totals: {key: user_id}
           shards:
             shard-1: {nodes: [{url: "%s"}]}
           ranges:

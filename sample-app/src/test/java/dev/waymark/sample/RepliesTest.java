@@ -18,6 +18,8 @@ class RepliesTest {
           1,
           List.of(new Order.Item("A-1", 4, new BigDecimal("2.5E+2"))),
           new BigDecimal("1E+3"),
+          Order.Status.CANCELLED,
+          "declined",
           Instant.parse("2026-11-23T09:00:00.000001Z"),
           Instant.parse("2026-11-23T09:30:00Z"),
           "1.0.16B374D8");
@@ -37,7 +39,8 @@ class RepliesTest {
         .isEqualTo(
             "{\"success\":true,\"data\":{\"id\":2,\"user_id\":1,"
                 + "\"items\":[{\"sku\":\"A-1\",\"quantity\":4,\"unit_price\":250}],"
-                + "\"total_amount\":1000,\"created_at\":\"2026-11-23T09:00:00.000001Z\","
+                + "\"total_amount\":1000,\"status\":\"cancelled\",\"cancel_reason\":\"declined\","
+                + "\"created_at\":\"2026-11-23T09:00:00.000001Z\","
                 + "\"updated_at\":\"2026-11-23T09:30:00Z\"},"
                 + "\"meta\":{\"timestamp\":\"2026-11-23T09:30:00Z\"}}");
   }

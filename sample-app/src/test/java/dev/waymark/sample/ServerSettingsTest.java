@@ -3,6 +3,7 @@ package dev.waymark.sample;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.math.BigDecimal;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Map;
@@ -13,7 +14,20 @@ class ServerSettingsTest {
   void defaults() {
     assertThat(ServerSettings.from(Map.of()))
         .isEqualTo(ServerSettings.defaults())
-        .isEqualTo(new ServerSettings(0, Duration.ZERO, "", null, "", Duration.ofSeconds(30)));
+        .isEqualTo(
+            new ServerSettings(
+                0,
+                Duration.ZERO,
+                "",
+                null,
+                "",
+                Duration.ofSeconds(30),
+                new WorkSettings(
+                    Duration.ofSeconds(1),
+                    Duration.ofSeconds(5),
+                    Duration.ofMinutes(15),
+                    Duration.ofSeconds(30),
+                    new BigDecimal("1000.00"))));
   }
 
   @Test
@@ -33,7 +47,8 @@ class ServerSettingsTest {
                 "a token long enough",
                 URI.create("https://cdn.example/purge"),
                 "p",
-                Duration.ofSeconds(30)));
+                Duration.ofSeconds(30),
+                WorkSettings.defaults()));
   }
 
   @Test
