@@ -48,7 +48,10 @@ final class DemoControls implements AutoCloseable {
     }
   }
 
-  /** It cannot be done, and nothing was; the message says why. */
+  /**
+   * It cannot be done now, and nothing was; or it did not work, and then some of it may have been
+   * done. The message says which, and why.
+   */
   static final class Impossible extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

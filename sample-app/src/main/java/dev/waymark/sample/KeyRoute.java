@@ -98,7 +98,9 @@ record KeyRoute(
 
   private static String session(Consistency consistency, ShardedDatabase database) {
     if (consistency instanceof Consistency.Strong) {
-      return "Your session token was refused, so that you read with strong consistency.";
+      // Whether the session began so or the service's default is so, a session does not tell.
+      return "You read with strong consistency: the configuration says so for everybody, or your"
+          + " session token was refused.";
     }
     return database.seen().isEmpty()
         ? "Your session has seen nothing yet, so that any fresh replica will do."

@@ -48,6 +48,14 @@ final class Refusal extends RuntimeException {
         List.of(new Fault("email", "is taken")));
   }
 
+  /** A shard that is slower than others wait for: not the address' fault, nor the client's. */
+  static Refusal tooSlow() {
+    return of(
+            Problem.UNAVAILABLE,
+            "The e-mail address could not be reserved for long enough. Nothing was written.")
+        .with("Retry-After", "1");
+  }
+
   /** With a header of the answer. */
   Refusal with(String header, String value) {
     headers.put(header, value);

@@ -236,7 +236,7 @@ final class Users {
       } catch (UniqueEmails.RevokedException revoked) {
         emails.settle(draft.email(), id);
         if (tries == MOST_TRIES) {
-          throw Refusal.emailTaken();
+          throw Refusal.tooSlow();
         }
       } catch (Refusal refused) {
         after(() -> emails.settle(draft.email(), id));
@@ -320,7 +320,7 @@ final class Users {
       } catch (UniqueEmails.RevokedException revoked) {
         emails.settle(Objects.requireNonNull(change.email()), id);
         if (tries >= MOST_TRIES) {
-          throw Refusal.emailTaken();
+          throw Refusal.tooSlow();
         }
         reservation = emails.reserve(Objects.requireNonNull(change.email()), id);
       } catch (Refusal refused) {
