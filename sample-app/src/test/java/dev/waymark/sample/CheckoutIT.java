@@ -52,7 +52,7 @@ class CheckoutIT {
 
   @AfterEach
   void theBooksAddUp() {
-    await().until(() -> !ledger.hasOpenCheckouts());
+    await().atMost(Duration.ofSeconds(60)).until(() -> !ledger.hasOpenCheckouts());
     ledger.check();
   }
 
@@ -204,6 +204,37 @@ class CheckoutIT {
       """;
 
   @Test
+  void whoeverCarriesItOnAtTheSameTimeItIsPaidAndToldOnce() {
+    Reply user = newUser();
+    String id = user.data().path("id").asText();
+    Reply accepted = checkOut(user, "10");
+    UUID checkout =
+        UUID.fromString(ledger.column("SELECT id FROM checkouts WHERE user_id = " + id).get(0));
+
+    List<CompletableFuture<Void>> many =
+        IntStream.range(0, 6)
+            .mapToObj(
+                i ->
+                    CompletableFuture.runAsync(
+                        () -> {
+                          try {
+                            service.checkouts().carryOn(Long.parseLong(id), checkout);
+                          } catch (java.sql.SQLException failure) {
+                            throw new AssertionError(failure);
+                          }
+                        }))
+            .toList();
+    many.forEach(CompletableFuture::join);
+
+    assertThat(ended(accepted).data().path("status").asText()).isEqualTo("confirmed");
+    assertThat(paid(user)).containsExactly("10.00");
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .untilAsserted(
+            () -> assertThat(totals(id)).containsExactly("order.confirmed 1", "user.created 1"));
+  }
+
+  @Test
   void aPaymentIsMadeAndGivenBackOnce() throws Exception {
     long id = newUser().data().path("id").asLong();
     UUID payment = UUID.randomUUID();
@@ -235,6 +266,7 @@ class CheckoutIT {
     ended(checkOut(user, "5000"));
 
     await()
+        .atMost(Duration.ofSeconds(60))
         .untilAsserted(
             () ->
                 assertThat(totals(id))
@@ -243,7 +275,9 @@ class CheckoutIT {
         .contains("user.created", "order.confirmed", "payment.failed")
         .first()
         .isEqualTo("user.created");
-    await().until(() -> ledger.column("SELECT id FROM outbox").isEmpty());
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> ledger.column("SELECT id FROM outbox").isEmpty());
   }
 
   @Test
