@@ -16,8 +16,8 @@ public final class BenchmarkRun {
           new Family(List.of("weight"), Weight::run),
           new Family(List.of("start-up"), StartUp::run),
           new Family(DatabaseRun.groups(), DatabaseRun::run),
-          new Family(ScatterRun.groups(), ScatterRun::run),
-          new Family(List.of("l1-hit", "l2-hit"), CacheRun::run),
+          new Family(CacheRun.groups(), CacheRun::run),
+          new Family(List.of("mixed"), MixedRun::run),
           new Family(List.of("offload", "promotion"), RoutingFigures::run),
           new Family(FaultRun.groups(), FaultRun::run),
           new Family(List.of("stampede", "hit-ratio", "invalidation"), CacheFigures::run));
@@ -64,27 +64,60 @@ public final class BenchmarkRun {
     }
     Path project = Path.of(arguments[4]);
     if (wanted.contains("report")) {
-      Report.write(folder, project.resolve("docs"), Report.Charting.SVG);
+      Report.write(folder, project, project.resolve("docs"), groups, Report.Charting.SVG);
       return;
     }
     Cores cores = new Cores();
     Summary summary = new Summary(folder, effort, new Machine(cores));
     Bench bench =
-        new Bench(folder, effort, wanted, ClassPaths.of(Path.of(arguments[3])), cores, summary);
+        new Bench(
+            folder,
+            effort,
+            wanted,
+            ClassPaths.of(Path.of(arguments[3])),
+            cores,
+            summary,
+            new Failures());
     if (wanted.contains(Guard.CHECK) || wanted.contains(Guard.KEEP)) {
       System.exit(Guard.run(bench, project.resolve("benchmarks/guard.json")));
     }
     if (!wanted.contains("compare")) {
-      Files.deleteIfExists(folder.resolve("jmh.log"));
-      Files.deleteIfExists(folder.resolve("clients.log"));
-      for (Family family : FAMILIES) {
-        family.work().run(bench);
-        summary.save();
+      measure(bench);
+      // Only what measures everything replaces the project's page.
+      boolean isWhole = effort == Effort.FULL && wanted.equals(groups);
+      Path docs = isWhole ? project.resolve("docs") : folder.resolve("docs");
+      try {
+        Report.write(folder, project, docs, groups, Report.Charting.SVG);
+      } catch (IOException | RuntimeException | Error failed) {
+        // Without fonts, for one: the figures are there all the same.
+        bench.failures().add("report", failed);
       }
-      System.out.println("Figures: " + folder.resolve("summary.json"));
     }
     if (!arguments[5].equals("none")) {
       Comparison.print(project.resolve(arguments[5]), folder.resolve("summary.json"));
     }
+    if (!bench.failures().areNone()) {
+      System.err.println(bench.failures().list());
+      System.exit(1);
+    }
+  }
+
+  private static void measure(Bench bench) throws IOException {
+    Files.deleteIfExists(bench.folder().resolve("jmh.log"));
+    Files.deleteIfExists(bench.folder().resolve("clients.log"));
+    long began = System.nanoTime();
+    for (Family family : FAMILIES) {
+      try {
+        family.work().run(bench);
+      } catch (IOException | RuntimeException failed) {
+        // Its servers have not started, or not stopped: the groups themselves catch their own.
+        bench.failures().add(String.join(", ", family.groups()), failed);
+      }
+    }
+    System.out.printf(
+        Locale.ROOT,
+        "All took %d s. Figures: %s%n",
+        Bench.secondsSince(began),
+        bench.folder().resolve("summary.json"));
   }
 }

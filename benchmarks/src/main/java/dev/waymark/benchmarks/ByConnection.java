@@ -3,11 +3,13 @@ package dev.waymark.benchmarks;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** A contender that hands out connections: everything with a {@code DataSource}. */
 final class ByConnection implements Contender {
   private final Opener reads;
   private final Opener writes;
+  private final @Nullable Scatter scatter;
   private final List<? extends AutoCloseable> closedWithIt;
 
   /** The connection on which a key's rows are read or written. */
@@ -16,8 +18,18 @@ final class ByConnection implements Contender {
   }
 
   ByConnection(Opener reads, Opener writes, List<? extends AutoCloseable> closedWithIt) {
+    this(reads, writes, null, closedWithIt);
+  }
+
+  /** One that also has a way to several shards. */
+  ByConnection(
+      Opener reads,
+      Opener writes,
+      @Nullable Scatter scatter,
+      List<? extends AutoCloseable> closedWithIt) {
     this.reads = reads;
     this.writes = writes;
+    this.scatter = scatter;
     this.closedWithIt = List.copyOf(closedWithIt);
   }
 
@@ -57,6 +69,11 @@ final class ByConnection implements Contender {
         connection.setAutoCommit(true);
       }
     }
+  }
+
+  @Override
+  public Scatter scatter() {
+    return scatter == null ? Contender.super.scatter() : scatter;
   }
 
   @Override

@@ -17,7 +17,6 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -36,19 +35,9 @@ final class CacheFigures {
   static void run(Bench bench) throws IOException {
     CacheFigures figures = new CacheFigures(bench);
     try {
-      if (bench.wants("stampede")) {
-        for (StampedeWorker.Contender contender : StampedeWorker.Contender.values()) {
-          figures.stampede(contender);
-        }
-      }
-      if (bench.wants("hit-ratio")) {
-        figures.hitRatio();
-      }
-      if (bench.wants("invalidation")) {
-        figures.invalidation();
-      }
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
+      bench.measure("stampede", figures::stampede);
+      bench.measure("hit-ratio", figures::hitRatio);
+      bench.measure("invalidation", figures::invalidation);
     } finally {
       bench.cores().release();
     }
@@ -60,9 +49,18 @@ final class CacheFigures {
 
   // ---- stampede -------------------------------------------------------------------------------
 
+  /** The baseline is a cache of one's own in each JVM, and once more as the null control. */
+  private void stampede() {
+    stampede(Summary.RAW, StampedeWorker.Contender.CAFFEINE);
+    stampede(Summary.NULL_CONTROL, StampedeWorker.Contender.CAFFEINE);
+    stampede("waymark", StampedeWorker.Contender.WAYMARK);
+    stampede("jetcache", StampedeWorker.Contender.JETCACHE);
+    stampede("redisson", StampedeWorker.Contender.REDISSON);
+  }
+
   /** Two JVMs, 64 threads each, one cold key, a load of {@link StampedeWorker#LOAD}. */
-  private void stampede(StampedeWorker.Contender contender) {
-    int rounds = quick ? 3 : 25;
+  private void stampede(String name, StampedeWorker.Contender contender) {
+    int rounds = quick ? 3 : 15;
     double[] alone = new double[rounds];
     double[] together = new double[rounds];
     double[] loads = new double[rounds];
@@ -91,17 +89,12 @@ final class CacheFigures {
         }
       }
     }
-    // The baseline is a cache of one's own in each JVM.
-    String name =
-        contender == StampedeWorker.Contender.CAFFEINE
-            ? Summary.RAW
-            : contender.name().toLowerCase(Locale.ROOT);
     double[] shares = new double[rounds];
     Arrays.setAll(shares, round -> together[round] / alone[round]);
     row("stampede", name, Metric.LOADS, loads);
     row("stampede", name, Metric.wall("one_load_ms", "ms"), alone);
     row("stampede", name, Metric.wall("last_of_128_ms", "ms"), together);
-    row("stampede", name, Metric.counted("last_over_one", "x"), shares);
+    row("stampede", name, Metric.wall("last_over_one", "x"), shares);
   }
 
   private static void expect(ForkedJvm jvm, String line) {
@@ -118,7 +111,8 @@ final class CacheFigures {
     int reads = quick ? 200_000 : 3_000_000;
     for (int size : new int[] {1_000, 10_000}) {
       for (double skew : new double[] {0.8, 0.99}) {
-        int[] trace = zipf(keys, skew, reads);
+        Zipf zipf = new Zipf(keys, skew);
+        SplittableRandom random = new SplittableRandom(7);
         Cache<Long, String> caffeine =
             Caffeine.newBuilder()
                 .maximumSize(size)
@@ -133,8 +127,8 @@ final class CacheFigures {
                 .maximumSize(size)
                 .l1TimeToLive(Duration.ofMinutes(5))
                 .build();
-        for (int each : trace) {
-          Long key = (long) each;
+        for (int i = 0; i < reads; i++) {
+          Long key = (long) zipf.next(random);
           if (caffeine.getIfPresent(key) != null) {
             caffeineHits++;
           } else {
@@ -147,23 +141,6 @@ final class CacheFigures {
         row("hit-ratio", "waymark", hits, ours.statistics().l1Hits() / (double) reads);
       }
     }
-  }
-
-  /** Keys by their rank: the i-th comes with a likelihood of 1 / i^skew. */
-  private static int[] zipf(int keys, double skew, int reads) {
-    double[] upTo = new double[keys];
-    double sum = 0;
-    for (int i = 0; i < keys; i++) {
-      sum += 1 / Math.pow(i + 1, skew);
-      upTo[i] = sum;
-    }
-    SplittableRandom random = new SplittableRandom(7);
-    int[] trace = new int[reads];
-    for (int i = 0; i < reads; i++) {
-      int place = Arrays.binarySearch(upTo, random.nextDouble() * sum);
-      trace[i] = place < 0 ? Math.min(keys - 1, -place - 1) : place;
-    }
-    return trace;
   }
 
   // ---- invalidation ---------------------------------------------------------------------------

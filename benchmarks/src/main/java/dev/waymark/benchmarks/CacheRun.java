@@ -1,9 +1,7 @@
 package dev.waymark.benchmarks;
 
 import dev.waymark.testkit.TestCluster;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -14,38 +12,47 @@ import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Benchmark;
 
 /**
- * Runs {@link CacheReadBenchmark}, {@link CachePeersBenchmark} and {@link L2HitWorker} on a Redis
- * of its own; the contenders take turns.
+ * Runs {@link CacheReadBenchmark}, {@link CachePeersBenchmark} and {@link L2Worker} on a Redis of
+ * its own; the contenders take turns.
  */
 final class CacheRun {
   private static final String L1 = "l1";
+  private static final String L1_HIT = "l1-hit";
+  private static final String L2_HIT = "l2-hit";
+  private static final String MISS = "cache-miss";
 
   /** The baselines have names of their own in code. */
   private static final Map<String, String> BASELINES =
       Map.of("l1Caffeine", Summary.RAW, "l1Caffeine2", Summary.NULL_CONTROL);
 
-  /** What {@link L2HitWorker} says of a slice, in this order. */
+  /** What {@link L2Worker} says of a slice, in this order. */
   private static final List<Metric> OF_A_SLICE =
       List.of(Metric.P50, Metric.P99, Metric.CPU, Metric.BYTES);
 
+  private static final String SLICE = "done|[a-z0-9-]+( [0-9]+){4}";
+
   private CacheRun() {}
 
+  static List<String> groups() {
+    return List.of(L1_HIT, L2_HIT, MISS);
+  }
+
   static void run(Bench bench) throws IOException {
-    if (!bench.wants("l1-hit") && !bench.wants("l2-hit")) {
+    if (!bench.wantsAny(groups())) {
       return;
     }
     try (TestCluster cluster = bench.cores().start(TestCluster.builder().redis())) {
       String redis = cluster.redis().url();
-      if (bench.wants("l1-hit")) {
-        new JmhRun(bench, "l1-hit", JmhRun.runningJava())
-            .run(bench.effort().of(4, 1), 3, contenders(redis))
-            .addCpu()
-            .addBytes()
-            .addScore();
-      }
-      if (bench.wants("l2-hit")) {
-        l2Hit(bench, redis);
-      }
+      bench.measure(
+          L1_HIT,
+          () ->
+              new JmhRun(bench, L1_HIT, JmhRun.runningJava())
+                  .run(bench.effort().of(3, 1), 3, contenders(redis))
+                  .addCpu()
+                  .addBytes()
+                  .addScore());
+      bench.measure(L2_HIT, () -> l2(bench, L2_HIT, redis, L2Worker.Question.HIT));
+      bench.measure(MISS, () -> l2(bench, MISS, redis, L2Worker.Question.MISS));
     } finally {
       bench.cores().release();
     }
@@ -77,20 +84,17 @@ final class CacheRun {
   }
 
   /** Several JVMs; of each one, the median over its slices counts. */
-  private static void l2Hit(Bench bench, String redis) throws IOException {
+  private static void l2(Bench bench, String group, String redis, L2Worker.Question question)
+      throws IOException {
     Map<String, List<double[]>> rounds = new LinkedHashMap<>();
     for (int round = 0; round < bench.effort().of(5, 1); round++) {
+      System.out.println(group + ": round " + (round + 1));
       Map<String, List<double[]>> slices = new LinkedHashMap<>();
-      for (String line : slices(bench, redis, bench.effort().of(200, 10))) {
+      for (String line : slices(bench, redis, question, bench.effort().of(120, 10))) {
         String[] words = line.split(" ");
-        if (words.length == 1) {
-          System.out.println("l2-hit: Redis and its client " + line + " on the processors");
-        } else {
-          slices
-              .computeIfAbsent(words[0], name -> new ArrayList<>())
-              .add(
-                  Arrays.stream(words, 1, words.length).mapToDouble(Double::parseDouble).toArray());
-        }
+        slices
+            .computeIfAbsent(words[0], name -> new ArrayList<>())
+            .add(Arrays.stream(words, 1, words.length).mapToDouble(Double::parseDouble).toArray());
       }
       slices.forEach(
           (contender, figures) ->
@@ -111,7 +115,7 @@ final class CacheRun {
             bench
                 .summary()
                 .add(
-                    "l2-hit",
+                    group,
                     contender,
                     OF_A_SLICE.get(i),
                     figures.stream().mapToDouble(round -> round[figure]).toArray());
@@ -120,31 +124,21 @@ final class CacheRun {
   }
 
   /** A JVM as an application has it; the testkit's are made to start fast and to run slowly. */
-  private static List<String> slices(Bench bench, String redis, int slices) throws IOException {
-    Process worker =
-        new ProcessBuilder(
-                JmhRun.runningJava().toString(),
-                "-Xmx512m",
-                "-cp",
-                bench.classPaths().of("waymark"),
-                L2HitWorker.class.getName(),
-                redis,
-                Integer.toString(slices))
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    try (BufferedReader out = worker.inputReader(StandardCharsets.UTF_8)) {
-      List<String> lines = new ArrayList<>();
-      for (String line = out.readLine(); line != null; line = out.readLine()) {
-        if (line.equals("done")) {
-          return lines;
-        }
+  private static List<String> slices(
+      Bench bench, String redis, L2Worker.Question question, int slices) throws IOException {
+    List<String> lines = new ArrayList<>();
+    try (ClientProcess worker =
+        ClientProcess.start(
+            L2Worker.class,
+            bench.classPaths().of("waymark"),
+            bench.folder().resolve("clients.log"),
+            List.of(),
+            List.of(redis, question.name(), Integer.toString(slices)))) {
+      for (String line = worker.answer(SLICE); !line.equals("done"); line = worker.answer(SLICE)) {
         lines.add(line);
       }
-    } finally {
-      worker.destroyForcibly();
     }
-    throw new IllegalStateException(
-        "A JVM that was to measure hits in Redis has not come to its end");
+    return lines;
   }
 
   private static double median(List<double[]> slices, int figure) {

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,8 @@ import java.util.concurrent.atomic.AtomicReference;
  * let contenders take turns, in several JVMs as well.
  */
 final class ClientJvm {
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
   private final Topology topology;
   private final Map<String, Contender> contenders = new LinkedHashMap<>();
   private int started;
@@ -35,8 +38,8 @@ final class ClientJvm {
    *
    * @param operations in all threads
    * @param wallNanos from the first to the last
-   * @param cpuNanos of the threads
-   * @param bytes allocated by the threads
+   * @param cpuNanos of the calling threads; of all threads if others work for them too
+   * @param bytes allocated by the same
    * @param p50Nanos half of the operations took no longer
    * @param p99Nanos of 100 operations 99 took no longer
    */
@@ -100,10 +103,12 @@ final class ClientJvm {
       SplittableRandom keys = new SplittableRandom(31L * started + i);
       clients.add(new Client(contender, operation, keys, together, millis));
     }
+    Map<Long, long[]> before = usedByThread();
     clients.forEach(Thread::start);
     for (Client client : clients) {
       client.join();
     }
+    Map<Long, long[]> after = usedByThread();
     long operations = 0;
     long cpu = 0;
     long bytes = 0;
@@ -119,6 +124,14 @@ final class ClientJvm {
       bytes += client.bytes;
       began = Math.min(began, client.began);
       ended = Math.max(ended, client.ended);
+    }
+    if (operation.reach() == Operation.Reach.ALL_SHARDS) {
+      // Executors' threads outlive a slice; the clients' own are gone by now, and counted above.
+      for (Map.Entry<Long, long[]> thread : after.entrySet()) {
+        long[] then = before.getOrDefault(thread.getKey(), new long[2]);
+        cpu += thread.getValue()[0] - then[0];
+        bytes += thread.getValue()[1] - then[1];
+      }
     }
     long[] times = new long[(int) operations];
     int at = 0;
@@ -136,8 +149,24 @@ final class ClientJvm {
         times[(int) (times.length * 0.99)]);
   }
 
+  /**
+   * CPU nanoseconds and bytes of each living thread so far, but for the one that asks. The whole
+   * process' time, with what the JVM itself does, is only told in steps of 10 ms.
+   */
+  private static Map<Long, long[]> usedByThread() {
+    long[] threads = THREADS.getAllThreadIds();
+    long[] cpu = THREADS.getThreadCpuTime(threads);
+    long[] allocated = THREADS.getThreadAllocatedBytes(threads);
+    Map<Long, long[]> used = new HashMap<>();
+    for (int i = 0; i < threads.length; i++) {
+      if (threads[i] != Thread.currentThread().getId() && cpu[i] >= 0 && allocated[i] >= 0) {
+        used.put(threads[i], new long[] {cpu[i], allocated[i]});
+      }
+    }
+    return used;
+  }
+
   private final class Client extends Thread {
-    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     private final Contender contender;
     private final Operation operation;
@@ -178,7 +207,7 @@ final class ClientJvm {
         long now = began;
         while (now - began < nanos && done < times.length) {
           long before = now;
-          operation.run(contender, 1 + keys.nextLong(topology.keys()));
+          operation.run(contender, topology, 1 + keys.nextLong(topology.keys()));
           now = System.nanoTime();
           times[done++] = now - before;
         }

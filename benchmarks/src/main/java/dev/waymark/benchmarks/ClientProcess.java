@@ -6,11 +6,20 @@ import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
-/** A {@link ClientJvm} of ours; it ends when its input does, also if we are killed. */
+/**
+ * A JVM of ours that takes orders from its input and answers on its output; it ends when its input
+ * does, also if we are killed.
+ */
 final class ClientProcess implements AutoCloseable {
+  /** Far more than any answer takes; one that hangs must not keep all groups after it waiting. */
+  private static final Duration PATIENCE = Duration.ofMinutes(3);
+
   private final Process process;
   private final PrintWriter orders;
   private final BufferedReader answers;
@@ -49,21 +58,37 @@ final class ClientProcess implements AutoCloseable {
     orders.println(order);
   }
 
-  /** The next line that is for us: peers print banners too. */
+  /**
+   * The next line that is for us: peers print banners too.
+   *
+   * @throws IllegalStateException if the JVM ends, or says nothing for so long that it is killed
+   */
   String answer(String expected) throws IOException {
-    for (String line = answers.readLine(); line != null; line = answers.readLine()) {
-      if (line.matches(expected)) {
-        return line;
+    CompletableFuture<Void> tooLong =
+        CompletableFuture.runAsync(
+            process::destroyForcibly,
+            CompletableFuture.delayedExecutor(PATIENCE.toSeconds(), TimeUnit.SECONDS));
+    try {
+      for (String line = answers.readLine(); line != null; line = answers.readLine()) {
+        if (line.matches(expected)) {
+          return line;
+        }
       }
+    } finally {
+      tooLong.cancel(false);
     }
-    throw new IllegalStateException("A client JVM ended; see the end of " + log);
+    throw new IllegalStateException(
+        "A client JVM ended, or was killed after "
+            + PATIENCE.toSeconds()
+            + " s without an answer; see the end of "
+            + log);
   }
 
   @Override
   public void close() {
     orders.close();
     try {
-      if (!process.waitFor(20, java.util.concurrent.TimeUnit.SECONDS)) {
+      if (!process.waitFor(20, TimeUnit.SECONDS)) {
         process.destroyForcibly();
       }
     } catch (InterruptedException interrupted) {

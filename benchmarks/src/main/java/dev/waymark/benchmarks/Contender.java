@@ -17,6 +17,16 @@ interface Contender extends AutoCloseable {
   /** One transaction of three statements for a key, on the primary. */
   int checkIn(long key) throws SQLException;
 
+  /**
+   * Its way to several shards at once.
+   *
+   * @throws UnsupportedOperationException if it has none, so that an application would do it by
+   *     hand
+   */
+  default Scatter scatter() {
+    throw new UnsupportedOperationException("It asks one shard at a time");
+  }
+
   @Override
   void close();
 }

@@ -68,13 +68,17 @@ final class Contenders {
       replicas.add(own);
       pools.addAll(List.of(own));
     }
-    return new ByConnection(
+    ByConnection.Opener reads =
         key -> {
           HikariDataSource[] own = replicas.get(topology.shardOf(key));
           return own[(int) (key % own.length)].getConnection();
-        },
-        key -> primaries.get(topology.shardOf(key)).getConnection(),
-        pools);
+        };
+    ScatterByHand scatter = new ScatterByHand(topology, reads);
+    List<AutoCloseable> closed = new ArrayList<>();
+    closed.add(scatter);
+    closed.addAll(pools);
+    return new ByConnection(
+        reads, key -> primaries.get(topology.shardOf(key)).getConnection(), scatter, closed);
   }
 
   private static String wrapped(String url, String wrapper) {
@@ -148,7 +152,11 @@ final class Contenders {
       List<AutoCloseable> closed = new ArrayList<>();
       closed.add((AutoCloseable) whole);
       closed.addAll(pools);
-      return new ByConnection(key -> whole.getConnection(), key -> whole.getConnection(), closed);
+      return new ByConnection(
+          key -> whole.getConnection(),
+          key -> whole.getConnection(),
+          new ScatterByDataSource(whole),
+          closed);
     } catch (ReflectiveOperationException failed) {
       throw new IllegalStateException("Opening ShardingSphere", failed);
     }

@@ -4,8 +4,8 @@ import dev.waymark.testkit.PostgresServer;
 import dev.waymark.testkit.ShardServers;
 import dev.waymark.testkit.TestCluster;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,7 +21,6 @@ final class DatabaseRun {
   private static final int SHARDS = 3;
   private static final int KEYS_PER_SHARD = 10_000;
   private static final int POOL_SIZE = 16;
-  private static final List<Integer> THREADS = List.of(1, 4, 16);
   static final List<String> CONTENDERS =
       List.of(
           Summary.RAW,
@@ -34,33 +33,37 @@ final class DatabaseRun {
           "shardingsphere",
           "shardingsphere-rw");
 
-  private final Bench bench;
-  private final Map<String, ClientProcess> clients = new LinkedHashMap<>();
+  /** Spring and AWS' wrapper ask one shard at a time, so an application would do it by hand. */
+  private static final List<String> WHO_SCATTERS =
+      List.of(
+          Summary.RAW,
+          Summary.NULL_CONTROL,
+          "waymark-datasource",
+          "shardingsphere",
+          "shardingsphere-rw");
 
-  private DatabaseRun(Bench bench) {
+  private final Bench bench;
+  private final DatabaseClients clients;
+
+  private DatabaseRun(Bench bench, DatabaseClients clients) {
     this.bench = bench;
+    this.clients = clients;
   }
 
   static List<String> groups() {
-    List<String> groups = new ArrayList<>();
-    for (Operation operation : Operation.values()) {
-      groups.add(operation.group());
-    }
-    return groups;
+    return Arrays.stream(Operation.values()).map(Operation::group).toList();
   }
 
   static void run(Bench bench) throws IOException {
-    List<Operation> wanted = new ArrayList<>();
-    for (Operation operation : Operation.values()) {
-      if (bench.wants(operation.group())) {
-        wanted.add(operation);
-      }
-    }
-    if (wanted.isEmpty()) {
+    if (!bench.wantsAny(groups())) {
       return;
     }
-    try (TestCluster cluster = cluster(bench)) {
-      new DatabaseRun(bench).run(topology(cluster), wanted);
+    try (TestCluster cluster = cluster(bench);
+        DatabaseClients clients = new DatabaseClients(bench, topology(cluster), CONTENDERS)) {
+      DatabaseRun run = new DatabaseRun(bench, clients);
+      for (Operation operation : Operation.values()) {
+        bench.measure(operation.group(), () -> run.measure(operation));
+      }
     } finally {
       bench.cores().release();
     }
@@ -97,82 +100,40 @@ final class DatabaseRun {
     return new Topology(shards, any.user(), any.password(), KEYS_PER_SHARD, POOL_SIZE);
   }
 
-  private void run(Topology topology, List<Operation> wanted) throws IOException {
-    Map<String, List<String>> byClassPath = new LinkedHashMap<>();
-    for (String contender : CONTENDERS) {
-      byClassPath
-          .computeIfAbsent(bench.classPaths().of(contender), path -> new ArrayList<>())
-          .add(contender);
+  private void measure(Operation operation) throws IOException {
+    List<String> contenders =
+        operation.reach() == Operation.Reach.ALL_SHARDS ? WHO_SCATTERS : CONTENDERS;
+    // Before the first slice of any, so that no compiler works in the slices of others.
+    for (String contender : contenders) {
+      clients.warmUp(contender, operation);
     }
-    try {
-      for (Map.Entry<String, List<String>> each : byClassPath.entrySet()) {
-        Path log = bench.folder().resolve("clients.log");
-        ClientProcess client =
-            ClientProcess.start(
-                ClientJvm.class,
-                each.getKey(),
-                log,
-                topology.asProperties(),
-                List.of(String.join(",", each.getValue())));
-        each.getValue().forEach(contender -> clients.put(contender, client));
-      }
-      for (ClientProcess client : List.copyOf(new java.util.LinkedHashSet<>(clients.values()))) {
-        client.answer("ready");
-      }
-      warmUp(wanted);
-      for (Operation operation : wanted) {
-        for (int threads : THREADS) {
-          measure(operation, threads);
-        }
-        bench.summary().save();
-      }
-    } finally {
-      new java.util.LinkedHashSet<>(clients.values()).forEach(ClientProcess::close);
+    List<Integer> threads =
+        operation.reach() == Operation.Reach.ALL_SHARDS ? List.of(1, 4) : List.of(1, 4, 16);
+    for (int each : threads) {
+      measure(operation, contenders, each);
     }
   }
 
-  /** ShardingSphere needs more than 25 s: 434 us per operation fall to 19 in that time. */
-  private void warmUp(List<Operation> wanted) throws IOException {
-    for (String contender : CONTENDERS) {
-      boolean isSlow = contender.startsWith("shardingsphere");
-      System.out.println("Warming up " + contender);
-      int seconds = isSlow ? 28 : 2;
-      for (Operation operation : wanted) {
-        slice(contender, operation, 4, bench.effort().of(seconds * 1_000, 200));
-        seconds = isSlow ? 8 : 1;
-      }
-    }
-  }
-
-  private void measure(Operation operation, int threads) throws IOException {
+  private void measure(Operation operation, List<String> contenders, int threads)
+      throws IOException {
     int rounds = bench.effort().of(9, 2);
-    int millis = bench.effort().of(300, 100);
+    int millis = bench.effort().of(200, 100);
     String group = operation.group() + (threads == 1 ? "" : "-" + threads);
     System.out.printf(Locale.ROOT, "%s: %d rounds of slices of %d ms%n", group, rounds, millis);
     Map<String, List<ClientJvm.Slice>> slices = new LinkedHashMap<>();
-    CONTENDERS.forEach(contender -> slices.put(contender, new ArrayList<>()));
+    contenders.forEach(contender -> slices.put(contender, new ArrayList<>()));
     Random lot = new Random(threads);
     for (int round = 0; round < rounds; round++) {
-      List<String> order = new ArrayList<>(CONTENDERS);
+      List<String> order = new ArrayList<>(contenders);
       Collections.shuffle(order, lot);
       for (String contender : order) {
         slices
             .computeIfAbsent(contender, name -> new ArrayList<>())
-            .add(slice(contender, operation, threads, millis));
+            .add(clients.slice(contender, operation, threads, millis));
       }
     }
     SliceResults results = new SliceResults(group, threads, slices);
     results.addTo(bench.summary());
     results.write(bench.folder().resolve(group + ".json"));
-  }
-
-  private ClientJvm.Slice slice(String contender, Operation operation, int threads, int millis)
-      throws IOException {
-    ClientProcess client = clients.get(contender);
-    if (client == null) {
-      throw new IllegalStateException(contender + " has no JVM");
-    }
-    client.send(contender + " " + operation.group() + " " + threads + " " + millis);
-    return ClientJvm.Slice.ofLine(client.answer("[0-9 ]+"));
   }
 }

@@ -24,14 +24,14 @@ final class FaultClient {
 
   private final Contender contender;
   private final Operation operation;
-  private final long keys;
+  private final Topology topology;
   private final AtomicBoolean done = new AtomicBoolean();
   private final List<Calls> calls = new ArrayList<>();
 
-  private FaultClient(Contender contender, Operation operation, long keys) {
+  private FaultClient(Contender contender, Operation operation, Topology topology) {
     this.contender = contender;
     this.operation = operation;
-    this.keys = keys;
+    this.topology = topology;
   }
 
   /**
@@ -58,7 +58,7 @@ final class FaultClient {
         began = System.nanoTime();
         boolean hasFailed = false;
         try {
-          operation.run(contender, 1 + random.nextLong(keys));
+          operation.run(contender, topology, 1 + random.nextLong(topology.keys()));
         } catch (SQLException | RuntimeException failed) {
           hasFailed = true;
         }
@@ -84,7 +84,7 @@ final class FaultClient {
     Topology topology = Topology.ofProperties();
     FaultClient client =
         new FaultClient(
-            Contenders.open(arguments[0], topology), Operation.of(arguments[1]), topology.keys());
+            Contenders.open(arguments[0], topology), Operation.of(arguments[1]), topology);
     for (int i = 0; i < CLIENTS; i++) {
       client.calls.add(client.new Calls(i));
     }

@@ -121,22 +121,21 @@ final class FaultRun {
   static void run(Bench bench) throws IOException {
     try {
       for (Fault fault : Fault.values()) {
-        if (bench.wants(fault.group)) {
-          Map<String, Line> lines = new LinkedHashMap<>();
-          for (String contender : fault.contenders) {
-            System.out.println(fault.group + ": " + contender);
-            lines.put(contender, new FaultRun(bench).line(fault, contender));
-          }
-          lines.forEach((contender, line) -> add(bench, fault.group, contender, line));
-          keep(bench, fault.group, lines);
-          bench.summary().save();
-        }
+        bench.measure(fault.group, () -> measure(bench, fault));
       }
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
     } finally {
       bench.cores().release();
     }
+  }
+
+  private static void measure(Bench bench, Fault fault) throws IOException, InterruptedException {
+    Map<String, Line> lines = new LinkedHashMap<>();
+    for (String contender : fault.contenders) {
+      System.out.println(fault.group + ": " + contender);
+      lines.put(contender, new FaultRun(bench).line(fault, contender));
+    }
+    lines.forEach((contender, line) -> add(bench, fault.group, contender, line));
+    keep(bench, fault.group, lines);
   }
 
   private Line line(Fault fault, String contender) throws IOException, InterruptedException {

@@ -20,32 +20,32 @@ final class GrowthRun {
 
   static void run(Bench bench) throws IOException {
     grow(bench, "growth-shards", "waymark-keyed", "shards", 3, 1, 12, 1_000);
-    grow(bench, "growth-shards-raw", "raw", "shards", 3, 1, 12, 1_000);
-    grow(bench, "growth-ranges", "waymark-keyed", "ranges", 3, 1_000, 100_000);
-    grow(bench, "growth-sessions", "waymark-session", "sessions", 1, 1_000, 100_000);
-    grow(bench, "growth-keys", "waymark-keyed", "keys", 1_000, 30_000, 999_999);
+    grow(bench, "growth-shards-raw", "raw", "shards", 3, 1_000);
+    grow(bench, "growth-ranges", "waymark-keyed", "ranges", 3, 100_000);
+    grow(bench, "growth-sessions", "waymark-session", "sessions", 1, 100_000);
+    grow(bench, "growth-keys", "waymark-keyed", "keys", 1_000, 999_999);
   }
 
   private static void grow(
       Bench bench, String group, String contender, String parameter, int least, int... more)
       throws IOException {
-    if (!bench.wants(group)) {
-      return;
-    }
     List<JmhRun.Contender> sizes = new ArrayList<>();
     sizes.add(size(Summary.RAW, contender, parameter, least));
     sizes.add(size(Summary.NULL_CONTROL, contender, parameter, least));
     for (int each : more) {
       sizes.add(size(parameter + "-" + each, contender, parameter, each));
     }
-    new JmhRun(bench, group, JmhRun.newestJava())
-        .run(bench.effort().of(3, 1), 2, sizes)
-        .addCpu()
-        .addBytes();
+    bench.measure(
+        group,
+        () ->
+            new JmhRun(bench, group, JmhRun.newestJava())
+                .run(bench.effort().of(3, 1), 2, sizes)
+                .addCpu()
+                .addBytes());
   }
 
   private static JmhRun.Contender size(String name, String contender, String parameter, int value) {
     return new JmhRun.Contender(
-        name, FIND, List.of("contender=" + contender, parameter + "=" + value), 3);
+        name, FIND, List.of("contender=" + contender, parameter + "=" + value), 2);
   }
 }

@@ -40,7 +40,13 @@ final class Guard {
     Summary summary = new Summary(folder, Effort.FULL, new Machine(bench.cores()));
     Bench own =
         new Bench(
-            folder, bench.effort(), List.of("routing"), bench.classPaths(), bench.cores(), summary);
+            folder,
+            bench.effort(),
+            List.of("routing"),
+            bench.classPaths(),
+            bench.cores(),
+            summary,
+            bench.failures());
     List<JmhRun.Contender> contenders = new ArrayList<>();
     for (String name :
         List.of(

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Rounds of one JMH benchmark: in each, every contender runs once in a fresh JVM, in an order drawn
@@ -24,6 +26,12 @@ import java.util.Random;
 final class JmhRun {
   private static final ObjectMapper JSON =
       new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+  /** Far more than any contender takes. */
+  private static final Duration PATIENCE = Duration.ofMinutes(4);
+
+  /** In seconds. */
+  private static final int LONG_WARM_UP = 10;
 
   private final Bench bench;
   private final String group;
@@ -42,6 +50,11 @@ final class JmhRun {
   record Contender(String name, String method, List<String> parameters, int warmUp) {
     Contender {
       parameters = List.copyOf(parameters);
+    }
+
+    /** One that warms up for very long takes part in the first two rounds only. */
+    private boolean takesPartIn(int round) {
+      return round <= 2 || warmUp <= LONG_WARM_UP;
     }
   }
 
@@ -65,7 +78,9 @@ final class JmhRun {
       List<Contender> order = new ArrayList<>(contenders);
       Collections.shuffle(order, lot);
       for (Contender each : order) {
-        once(each, seconds);
+        if (each.takesPartIn(round)) {
+          once(each, seconds);
+        }
       }
     }
     Path file = bench.folder().resolve(group + ".json");
@@ -107,13 +122,13 @@ final class JmhRun {
               .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
               .start();
       try {
-        if (jmh.waitFor() != 0) {
+        if (!jmh.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS) || jmh.exitValue() != 0) {
           throw new IllegalStateException(
-              group + ": " + contender.name() + " failed; see the end of " + log);
+              group + ": " + contender.name() + " failed or hung; see the end of " + log);
         }
       } finally {
-        jmh.descendants().forEach(ProcessHandle::destroy);
-        jmh.destroy();
+        jmh.descendants().forEach(ProcessHandle::destroyForcibly);
+        jmh.destroyForcibly();
       }
       for (JsonNode each : JSON.readTree(result.toFile())) {
         results.add(each);

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,19 +23,26 @@ final class Report {
   private final List<Figure> figures;
   private final Map<String, Map<String, String>> environments;
   private final Map<String, Map<String, FaultRun.Line>> timelines;
+  private final List<String> groups;
+  private final String notMeasured;
   private final Path docs;
   private final Charting charting;
   private final StringBuilder page = new StringBuilder();
+  private final List<String> ahead = new ArrayList<>();
 
   private Report(
       List<Figure> figures,
       Map<String, Map<String, String>> environments,
       Map<String, Map<String, FaultRun.Line>> timelines,
+      List<String> groups,
+      String notMeasured,
       Path docs,
       Charting charting) {
     this.figures = figures;
     this.environments = environments;
     this.timelines = timelines;
+    this.groups = groups;
+    this.notMeasured = notMeasured;
     this.docs = docs;
     this.charting = charting;
   }
@@ -44,8 +53,15 @@ final class Report {
     NONE
   }
 
-  /** Writes what is in the folder of the results. */
-  static void write(Path results, Path docs, Charting charting) throws IOException {
+  /**
+   * Writes what is in the folder of the results.
+   *
+   * @param project in which benchmarks/README.md says what no group measures
+   * @param docs the folder for the page
+   * @param groups all that there are, so that those without figures are named
+   */
+  static void write(Path results, Path project, Path docs, List<String> groups, Charting charting)
+      throws IOException {
     // Fonts, but no screen.
     System.setProperty("java.awt.headless", "true");
     Path summary = results.resolve("summary.json");
@@ -53,20 +69,34 @@ final class Report {
       throw new IllegalStateException(
           "There are no figures in " + summary + ": run mvn -Pbench first");
     }
+    // Also the parent of the page itself.
+    Path kept = Files.createDirectories(docs.resolve("benchmarks"));
     new Report(
             Summary.read(summary),
             Summary.environments(results.resolve("environment.json")),
             FaultRun.read(results.resolve("timelines.json")),
+            groups,
+            notMeasured(Files.readString(project.resolve("benchmarks/README.md"))),
             docs,
             charting)
         .write();
-    Path kept = Files.createDirectories(docs.resolve("benchmarks"));
     for (String file : List.of("summary.json", "environment.json", "timelines.json")) {
       if (Files.exists(results.resolve(file))) {
         Files.copy(results.resolve(file), kept.resolve(file), StandardCopyOption.REPLACE_EXISTING);
       }
     }
     System.out.println("Report: " + docs.resolve("benchmarks.md"));
+  }
+
+  /** What stands under that heading, up to the next one. */
+  private static String notMeasured(String readme) {
+    Matcher part =
+        Pattern.compile("^## Not measured$(.*?)(?=^## |\\z)", Pattern.MULTILINE | Pattern.DOTALL)
+            .matcher(readme);
+    if (!part.find()) {
+      throw new IllegalStateException("benchmarks/README.md does not say what is not measured");
+    }
+    return part.group(1).strip();
   }
 
   private void write() throws IOException {
@@ -86,10 +116,33 @@ final class Report {
     line("");
     environment();
     goals();
+    int here = page.length();
     for (Section section : Section.ALL) {
       section(section);
     }
     faults();
+    line("## Not measured");
+    line("");
+    List<String> missing =
+        groups.stream()
+            .filter(group -> figures.stream().noneMatch(each -> each.group().equals(group)))
+            .toList();
+    if (!missing.isEmpty()) {
+      line("**Without figures yet**: " + String.join(", ", missing) + ".");
+      line("");
+    }
+    line(notMeasured);
+    // Only now known, but what a reader wants to know first.
+    String sections = page.substring(here);
+    page.setLength(here);
+    line("## Where a peer is ahead");
+    line("");
+    if (ahead.isEmpty()) {
+      line("Nowhere, in what is judged below each table.");
+    }
+    ahead.forEach(this::line);
+    line("");
+    page.append(sections);
     Files.writeString(docs.resolve("benchmarks.md"), page);
   }
 
@@ -289,7 +342,7 @@ final class Report {
         }
         for (Figure peer : same) {
           if (isPeer(peer.contender()) && isAhead(peer, ours)) {
-            sentences.add(
+            String sentence =
                 "**"
                     + peer.contender()
                     + " is ahead of "
@@ -304,7 +357,9 @@ final class Report {
                     + ours.unit()
                     + (Comparison.areApart(peer, ours)
                         ? "."
-                        : "; the ranges of their rounds overlap."));
+                        : "; the ranges of their rounds overlap.");
+            sentences.add(sentence);
+            ahead.add("- " + ours.group() + ": " + sentence);
           }
         }
       }

@@ -45,14 +45,8 @@ final class RoutingFigures {
   static void run(Bench bench) throws IOException {
     RoutingFigures figures = new RoutingFigures(bench);
     try {
-      if (bench.wants("offload")) {
-        figures.offload();
-      }
-      if (bench.wants("promotion")) {
-        figures.promotion();
-      }
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
+      bench.measure("offload", figures::offload);
+      bench.measure("promotion", figures::promotion);
     } finally {
       bench.cores().release();
     }
@@ -101,7 +95,7 @@ final class RoutingFigures {
       throws InterruptedException {
     AtomicLong onReplicas = new AtomicLong();
     AtomicLong reads = new AtomicLong();
-    long end = System.nanoTime() + Duration.ofSeconds(quick ? 1 : 8).toNanos();
+    long end = System.nanoTime() + Duration.ofSeconds(quick ? 1 : 5).toNanos();
     inParallel(
         client -> {
           SplittableRandom random = new SplittableRandom(client);

@@ -24,13 +24,17 @@ final class RoutingRun {
   private RoutingRun() {}
 
   static void run(Bench bench) throws IOException {
-    if (bench.wants(GROUP)) {
-      new JmhRun(bench, GROUP, JmhRun.newestJava())
-          .run(bench.effort().of(4, 1), 3, CONTENDERS.stream().map(RoutingRun::contender).toList())
-          .addCpu()
-          .addBytes()
-          .addScore();
-    }
+    bench.measure(
+        GROUP,
+        () ->
+            new JmhRun(bench, GROUP, JmhRun.newestJava())
+                .run(
+                    bench.effort().of(3, 1),
+                    3,
+                    CONTENDERS.stream().map(RoutingRun::contender).toList())
+                .addCpu()
+                .addBytes()
+                .addScore());
   }
 
   static JmhRun.Contender contender(String name) {

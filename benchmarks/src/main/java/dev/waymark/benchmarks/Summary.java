@@ -58,6 +58,11 @@ final class Summary {
     javas.put(group, java);
   }
 
+  /** Drops what was added since the last {@link #save}: of a group that failed half-way. */
+  void forget() {
+    fresh.clear();
+  }
+
   /** Prints what was added since the last call and writes it down. */
   void save() throws IOException {
     if (fresh.isEmpty()) {

@@ -16,12 +16,25 @@ final class Users {
   static final String RENAME = "UPDATE users SET name = ? WHERE id = ?";
   static final String VISIT = "INSERT INTO visits (user_id, note) VALUES (?, ?)";
 
+  /** Orders on each shard, as many in each state. */
+  static final int ORDERS = 1_000;
+
+  static final int STATES = 5;
+
   private Users() {}
 
-  /** The tables, and the users of one shard. */
+  /** The tables, and the users and orders of one shard. */
   static String schema(long firstKey, long keys) {
     return "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL) WITH (fillfactor = 50);"
         + " CREATE TABLE visits (user_id bigint NOT NULL, note text NOT NULL);"
+        + " CREATE TABLE orders (user_id bigint NOT NULL, state text NOT NULL);"
+        + " INSERT INTO orders SELECT "
+        + firstKey
+        + " + n, 'state ' || n % "
+        + STATES
+        + " FROM generate_series(0, "
+        + (ORDERS - 1)
+        + ") AS n; GRANT SELECT ON orders TO PUBLIC; ANALYZE orders;"
         + " INSERT INTO users SELECT id, 'user ' || id FROM generate_series("
         + firstKey
         + ", "

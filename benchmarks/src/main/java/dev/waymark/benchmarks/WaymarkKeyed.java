@@ -60,7 +60,10 @@ final class WaymarkKeyed implements Contender {
     ShardedDatabase database = ShardedDatabase.open(config(topology, topology.shards().size()));
     DataSource whole = database.dataSource();
     return new ByConnection(
-        key -> whole.getConnection(), key -> whole.getConnection(), List.of(database));
+        key -> whole.getConnection(),
+        key -> whole.getConnection(),
+        new ScatterByDataSource(whole),
+        List.of(database));
   }
 
   static WaymarkConfig config(Topology topology, int ranges) {
@@ -83,7 +86,11 @@ final class WaymarkKeyed implements Contender {
                 1,
                 shards,
                 owned,
-                List.of(new Table.Sharded("users", "id"), new Table.Sharded("visits", "user_id"))),
+                List.of(
+                    new Table.Sharded("users", "id"),
+                    new Table.Sharded("visits", "user_id"),
+                    new Table.Sharded("orders", "user_id"),
+                    new Table.Sharded("profiles", "id"))),
             new Credentials(topology.user(), topology.password()))
         .withPool(
             new WaymarkConfig.Pool(

@@ -47,10 +47,11 @@ final class Weight {
 
   private Weight() {}
 
-  static void run(Bench bench) {
-    if (!bench.wants(GROUP)) {
-      return;
-    }
+  static void run(Bench bench) throws IOException {
+    bench.measure(GROUP, () -> weigh(bench));
+  }
+
+  private static void weigh(Bench bench) {
     String own = bench.classPaths().own();
     Map<String, List<Path>> parts = new LinkedHashMap<>();
     parts.put(Summary.RAW, parts(own, isOf(RAW)));

@@ -5,12 +5,30 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ReportTest {
   @TempDir Path results;
-  @TempDir Path docs;
+  @TempDir Path project;
+
+  @BeforeEach
+  void saysWhatIsNotMeasured() throws IOException {
+    Files.createDirectory(project.resolve("benchmarks"));
+    Files.writeString(
+        project.resolve("benchmarks/README.md"),
+        """
+        # Benchmarks
+        ## Not measured
+
+        Whatever takes a year.
+
+        ## More
+        Another matter.
+        """);
+  }
 
   @Test
   void peerThatIsAheadIsNamed() throws IOException {
@@ -25,6 +43,39 @@ class ReportTest {
     measure(120, 118, 150, 160);
 
     assertThat(page()).doesNotContain("is ahead of");
+  }
+
+  @Test
+  void peersThatAreAheadAreNamedFirst() throws IOException {
+    measure(120, 118, 150, 130);
+
+    assertThat(page())
+        .containsSubsequence(
+            "## Where a peer is ahead",
+            "- routing: **aws is ahead of waymark-keyed**",
+            "## Routing alone");
+  }
+
+  @Test
+  void pageSaysThatNoPeerIsAhead() throws IOException {
+    measure(120, 118, 150, 160);
+
+    assertThat(page()).contains("## Where a peer is ahead\n\nNowhere");
+  }
+
+  @Test
+  void pageSaysWhatIsNotMeasuredAndWhatHasNoFiguresYet() throws IOException {
+    measure(120, 118, 150, 130);
+
+    assertThat(page())
+        .endsWith(
+            """
+            ## Not measured
+
+            **Without figures yet**: l1-hit.
+
+            Whatever takes a year.
+            """);
   }
 
   @Test
@@ -64,7 +115,8 @@ class ReportTest {
   }
 
   private String page() throws IOException {
-    Report.write(results, docs, Report.Charting.NONE);
+    Path docs = project.resolve("docs");
+    Report.write(results, project, docs, List.of("routing", "l1-hit"), Report.Charting.NONE);
     return Files.readString(docs.resolve("benchmarks.md"));
   }
 }

@@ -63,6 +63,33 @@ class SummaryTest {
   }
 
   @Test
+  void groupThatFailsKeepsItsEarlierFiguresAndCostsNoOtherGroup() throws IOException {
+    measure(Effort.FULL, "routing", 1);
+    Summary summary = new Summary(folder, Effort.FULL, MACHINE);
+    Failures failures = new Failures();
+    Bench bench =
+        new Bench(
+            folder,
+            Effort.FULL,
+            List.of("routing", "l1-hit"),
+            new ClassPaths("", ""),
+            new Cores(),
+            summary,
+            failures);
+    bench.measure(
+        "routing",
+        () -> {
+          summary.add("routing", "raw", Metric.CPU, 99);
+          throw new IllegalStateException("half-way");
+        });
+    bench.measure("l1-hit", () -> summary.add("l1-hit", "raw", Metric.CPU, 2));
+
+    assertThat(kept()).extracting(Figure::group).containsExactly("routing", "l1-hit");
+    assertThat(kept()).extracting(Figure::median).containsExactly(1.0, 2.0);
+    assertThat(failures.list()).contains("routing: java.lang.IllegalStateException: half-way");
+  }
+
+  @Test
   void groupsOfEarlierRunsAreKept() throws IOException {
     measure(Effort.FULL, "routing", 1);
     measure(Effort.FULL, "l1-hit", 2);

@@ -55,6 +55,7 @@ public final class ShardingSpherePeer {
         """);
     table(yaml, "users", "id", shards);
     table(yaml, "visits", "user_id", shards);
+    table(yaml, "orders", "user_id", shards);
     yaml.append(
         """
           shardingAlgorithms:

@@ -11,7 +11,6 @@ import com.alicp.jetcache.template.CacheBuilderTemplate;
 import com.alicp.jetcache.template.QuickConfig;
 import dev.waymark.cache.RedisTier;
 import dev.waymark.cache.TieredCache;
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.URI;
 import java.time.Duration;
@@ -25,70 +24,115 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.function.IntFunction;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 import org.redisson.Redisson;
 import org.redisson.api.RBucket;
-import org.redisson.api.RScript;
 import org.redisson.api.RedissonClient;
 import org.redisson.client.codec.ByteArrayCodec;
-import org.redisson.client.codec.StringCodec;
 import org.redisson.codec.TypedJsonJacksonCodec;
 import org.redisson.config.Config;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.JedisPooled;
 
 /**
- * One JVM in which those who hit in Redis take turns in slices of {@value #CALLS} calls, in an
- * order drawn anew each time: what the machine does meanwhile meets all of them alike. Told {@code
- * redis slices}; prints a line for each contender and slice, {@code contender p50 p99 cpu bytes} in
- * nanoseconds, of the calling thread.
- *
- * <p>Redis and this JVM are put on a core each, where {@code taskset} and two cores are there: else
- * the two wait for one another as the scheduler pleases, and differently for each contender.
+ * One JVM in which those who hit or miss in Redis take turns in slices of {@value #CALLS} calls, in
+ * an order drawn anew each time: what the machine does meanwhile meets all of them alike. Told
+ * {@code redis question slices}; prints a line for each contender and slice, {@code contender p50
+ * p99 cpu bytes} in nanoseconds, of the calling thread.
  */
-final class L2HitWorker {
+final class L2Worker {
   private static final int KEYS = 1_024;
   private static final int CALLS = 200;
+  private static final Duration LIFE = Duration.ofMinutes(5);
 
-  private final Map<String, IntFunction<@Nullable Object>> contenders = new LinkedHashMap<>();
+  /** As many bytes as the codec makes of a user. */
+  private static final byte[] BYTES = new byte[60];
+
+  private final Map<String, LongFunction<@Nullable Object>> contenders = new LinkedHashMap<>();
   private final List<AutoCloseable> opened = new ArrayList<>();
 
-  private L2HitWorker(String url) {
+  /** What every contender is asked for. */
+  enum Question {
+    /** A value that Redis holds. */
+    HIT {
+      @Override
+      long key(Random random, long number) {
+        return random.nextInt(KEYS);
+      }
+    },
+    /** A value that it does not: it is loaded from rows that cost nothing, and put there. */
+    MISS {
+      @Override
+      long key(Random random, long number) {
+        return number;
+      }
+    };
+
+    /**
+     * The next key.
+     *
+     * @param number of the call, never the same twice in one Redis
+     */
+    abstract long key(Random random, long number);
+  }
+
+  private L2Worker(String url, Question question) {
     RedissonClient redisson = redisson(url);
-    putOnACoreEach(redisson);
-    List<RBucket<byte[]>> buckets = new ArrayList<>();
-    for (int i = 0; i < KEYS; i++) {
-      RBucket<byte[]> bucket = redisson.getBucket("bare:" + i, ByteArrayCodec.INSTANCE);
-      // As many bytes as the codec makes of a user.
-      bucket.set(new byte[60]);
-      buckets.add(bucket);
-    }
-    contenders.put("raw", i -> buckets.get(i).get());
-    contenders.put("raw2", i -> buckets.get(i).get());
-    Long[] keys = new Long[KEYS];
-    Arrays.setAll(keys, i -> (long) i);
-    TieredCache<Long, CachedUser> waymark = waymark(url, keys);
-    contenders.put("waymark", i -> waymark.get(keys[i]));
-    com.alicp.jetcache.Cache<Long, CachedUser> jetCache = jetCache(url);
-    for (Long key : keys) {
-      jetCache.put(key, StubRows.user(key));
-    }
-    contenders.put("jetcache", i -> jetCache.get(keys[i]));
-    List<RBucket<CachedUser>> decoded = new ArrayList<>();
-    for (Long key : keys) {
-      RBucket<CachedUser> bucket =
-          redisson.getBucket("bucket:" + key, new TypedJsonJacksonCodec(CachedUser.class));
-      bucket.set(StubRows.user(key));
-      decoded.add(bucket);
-    }
-    contenders.put("redisson-bucket", i -> decoded.get(i).get());
     opened.add(redisson::shutdown);
+    TypedJsonJacksonCodec json = new TypedJsonJacksonCodec(CachedUser.class);
+    LongFunction<RBucket<byte[]>> bytes =
+        kept(key -> redisson.getBucket("bare:" + key, ByteArrayCodec.INSTANCE));
+    LongFunction<RBucket<CachedUser>> users =
+        kept(key -> redisson.getBucket("bucket:" + key, json));
+    LongFunction<@Nullable Object> bare = key -> throughBucket(bytes.apply(key), BYTES);
+    LongFunction<@Nullable Object> bucket =
+        key -> throughBucket(users.apply(key), StubRows.user(key));
+    StubRows rows = new StubRows();
+    RedisTier tier = StubRows.connect(url);
+    opened.add(tier);
+    TieredCache<Long, CachedUser> waymark = rows.cache("l2", tier).withoutL1().build();
+    com.alicp.jetcache.Cache<Long, CachedUser> jetCache = jetCache(url);
+    contenders.put("raw", bare);
+    contenders.put("raw2", bare);
+    contenders.put("waymark", waymark::get);
+    contenders.put("jetcache", jetCache::get);
+    contenders.put("redisson-bucket", bucket);
+    if (question == Question.HIT) {
+      for (long key = 0; key < KEYS; key++) {
+        for (LongFunction<@Nullable Object> each : contenders.values()) {
+          if (each.apply(key) == null) {
+            throw new IllegalStateException("There is no user " + key);
+          }
+        }
+      }
+      awaitHeld(waymark, rows);
+    }
+  }
+
+  /** The buckets of the keys that are hit are made once: raw shall be as cheap as can be. */
+  private static <T> LongFunction<RBucket<T>> kept(LongFunction<RBucket<T>> buckets) {
+    List<RBucket<T>> kept = new ArrayList<>();
+    for (long key = 0; key < KEYS; key++) {
+      kept.add(buckets.apply(key));
+    }
+    return key -> key < KEYS ? kept.get((int) key) : buckets.apply(key);
+  }
+
+  /** What one would write: ask, and put there what was not. */
+  private static <T> T throughBucket(RBucket<T> bucket, T row) {
+    T found = bucket.get();
+    if (found != null) {
+      return found;
+    }
+    bucket.set(row, LIFE);
+    return row;
   }
 
   public static void main(String[] arguments) throws Exception {
-    L2HitWorker worker = new L2HitWorker(arguments[0]);
-    worker.run(Integer.parseInt(arguments[1]));
+    Question question = Question.valueOf(arguments[1]);
+    L2Worker worker = new L2Worker(arguments[0], question);
+    worker.run(question, Integer.parseInt(arguments[2]));
     for (AutoCloseable each : worker.opened) {
       each.close();
     }
@@ -96,22 +140,24 @@ final class L2HitWorker {
     System.exit(0);
   }
 
-  private void run(int slices) {
+  private void run(Question question, int slices) {
     com.sun.management.ThreadMXBean threads =
         (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
     Random random = new Random(7);
     List<String> order = new ArrayList<>(contenders.keySet());
+    // Another JVM has asked the same Redis before.
+    long number = ProcessHandle.current().pid() * 1_000_000_000L;
     // The first ones only warm the JVM up.
     for (int slice = -slices / 3; slice < slices; slice++) {
       Collections.shuffle(order, random);
       for (String name : order) {
-        IntFunction<@Nullable Object> read = Objects.requireNonNull(contenders.get(name));
+        LongFunction<@Nullable Object> read = Objects.requireNonNull(contenders.get(name));
         long[] nanos = new long[CALLS];
         long thread = Thread.currentThread().getId();
         long cpu = threads.getThreadCpuTime(thread);
         long bytes = threads.getThreadAllocatedBytes(thread);
         for (int call = 0; call < CALLS; call++) {
-          int key = random.nextInt(KEYS);
+          long key = question.key(random, number++);
           long from = System.nanoTime();
           if (read.apply(key) == null) {
             throw new IllegalStateException(name + " has no value for " + key);
@@ -151,19 +197,16 @@ final class L2HitWorker {
     return Redisson.create(config);
   }
 
-  private TieredCache<Long, CachedUser> waymark(String url, Long[] keys) {
-    RedisTier tier = StubRows.connect(url);
-    opened.add(tier);
-    StubRows rows = new StubRows();
-    TieredCache<Long, CachedUser> cache = rows.cache("l2-hit", tier).withoutL1().build();
+  /** Until a whole round needs no load: values are sent to Redis and not waited for. */
+  private static void awaitHeld(TieredCache<Long, CachedUser> cache, StubRows rows) {
     long giveUp = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
     while (System.nanoTime() < giveUp) {
       long before = rows.loads();
-      for (Long key : keys) {
+      for (long key = 0; key < KEYS; key++) {
         cache.get(key);
       }
       if (rows.loads() == before) {
-        return cache;
+        return;
       }
     }
     throw new IllegalStateException("Not all values are held: " + cache.condition());
@@ -187,38 +230,8 @@ final class L2HitWorker {
     return manager.getOrCreateCache(
         QuickConfig.newBuilder("remote")
             .cacheType(CacheType.REMOTE)
-            .expire(Duration.ofMinutes(5))
+            .expire(LIFE)
+            .<Long, CachedUser>loader(StubRows::user)
             .build());
-  }
-
-  private static void putOnACoreEach(RedissonClient redisson) {
-    String about =
-        redisson
-            .getScript(StringCodec.INSTANCE)
-            .eval(
-                RScript.Mode.READ_ONLY,
-                "return string.match(redis.call('INFO', 'server'), 'process_id:(%d+)')",
-                RScript.ReturnType.VALUE);
-    boolean apart =
-        Runtime.getRuntime().availableProcessors() > 1
-            && pinned("0", about)
-            && pinned("1", String.valueOf(ProcessHandle.current().pid()));
-    System.out.println(apart ? "apart" : "together");
-  }
-
-  private static boolean pinned(String core, String process) {
-    try {
-      Process taskset =
-          new ProcessBuilder("taskset", "-acp", core, process)
-              .redirectErrorStream(true)
-              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-              .start();
-      return taskset.waitFor(5, TimeUnit.SECONDS) && taskset.exitValue() == 0;
-    } catch (IOException notThere) {
-      return false;
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
   }
 }
