@@ -1,14 +1,7 @@
 package dev.waymark.benchmarks;
 
-import com.alicp.jetcache.CacheBuilder;
 import com.alicp.jetcache.SimpleCacheManager;
-import com.alicp.jetcache.anno.CacheConsts;
 import com.alicp.jetcache.anno.CacheType;
-import com.alicp.jetcache.embedded.CaffeineCacheBuilder;
-import com.alicp.jetcache.redis.RedisCacheBuilder;
-import com.alicp.jetcache.support.JavaValueDecoder;
-import com.alicp.jetcache.support.JavaValueEncoder;
-import com.alicp.jetcache.template.CacheBuilderTemplate;
 import com.alicp.jetcache.template.QuickConfig;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
@@ -18,7 +11,6 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.net.URI;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
@@ -166,28 +158,13 @@ public class CacheReadBenchmark {
         new JedisPooled(
             new HostAndPort(address.getHost(), address.getPort()),
             DefaultJedisClientConfig.builder().socketTimeoutMillis(250).build());
-    Map<String, CacheBuilder> own =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            CaffeineCacheBuilder.createCaffeineCacheBuilder()
-                .limit(2 * KEYS)
-                .keyConvertor(Object::toString));
-    Map<String, CacheBuilder> shared =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            RedisCacheBuilder.createRedisCacheBuilder()
-                .keyConvertor(Object::toString)
-                .valueEncoder(JavaValueEncoder.INSTANCE)
-                .valueDecoder(JavaValueDecoder.INSTANCE)
-                .jedis(jedis)
-                .broadcastChannel("bench"));
-    jetCaches = new SimpleCacheManager();
-    jetCaches.setCacheBuilderTemplate(new CacheBuilderTemplate(false, own, shared));
+    jetCaches = JetCaches.manager(jedis, "bench");
     jetBoth =
         jetCaches.getOrCreateCache(
             QuickConfig.newBuilder("both")
                 .cacheType(CacheType.BOTH)
                 .syncLocal(true)
+                .localLimit(2 * KEYS)
                 .expire(Duration.ofMinutes(5))
                 .build());
   }

@@ -1,13 +1,7 @@
 package dev.waymark.benchmarks;
 
-import com.alicp.jetcache.CacheBuilder;
 import com.alicp.jetcache.SimpleCacheManager;
-import com.alicp.jetcache.anno.CacheConsts;
 import com.alicp.jetcache.anno.CacheType;
-import com.alicp.jetcache.redis.RedisCacheBuilder;
-import com.alicp.jetcache.support.JavaValueDecoder;
-import com.alicp.jetcache.support.JavaValueEncoder;
-import com.alicp.jetcache.template.CacheBuilderTemplate;
 import com.alicp.jetcache.template.QuickConfig;
 import dev.waymark.cache.RedisTier;
 import dev.waymark.cache.TieredCache;
@@ -215,16 +209,7 @@ final class L2Worker {
   private com.alicp.jetcache.Cache<Long, CachedUser> jetCache(String url) {
     URI address = URI.create(url);
     JedisPooled jedis = new JedisPooled(new HostAndPort(address.getHost(), address.getPort()));
-    Map<String, CacheBuilder> shared =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            RedisCacheBuilder.createRedisCacheBuilder()
-                .keyConvertor(Object::toString)
-                .valueEncoder(JavaValueEncoder.INSTANCE)
-                .valueDecoder(JavaValueDecoder.INSTANCE)
-                .jedis(jedis));
-    SimpleCacheManager manager = new SimpleCacheManager();
-    manager.setCacheBuilderTemplate(new CacheBuilderTemplate(false, Map.of(), shared));
+    SimpleCacheManager manager = JetCaches.manager(jedis, "l2");
     opened.add(manager::close);
     opened.add(jedis);
     return manager.getOrCreateCache(

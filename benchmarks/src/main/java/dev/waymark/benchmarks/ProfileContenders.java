@@ -1,14 +1,7 @@
 package dev.waymark.benchmarks;
 
-import com.alicp.jetcache.CacheBuilder;
 import com.alicp.jetcache.SimpleCacheManager;
-import com.alicp.jetcache.anno.CacheConsts;
 import com.alicp.jetcache.anno.CacheType;
-import com.alicp.jetcache.embedded.CaffeineCacheBuilder;
-import com.alicp.jetcache.redis.RedisCacheBuilder;
-import com.alicp.jetcache.support.JavaValueDecoder;
-import com.alicp.jetcache.support.JavaValueEncoder;
-import com.alicp.jetcache.template.CacheBuilderTemplate;
 import com.alicp.jetcache.template.QuickConfig;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.LoadingCache;
@@ -24,7 +17,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
 import java.util.function.LongConsumer;
@@ -172,21 +164,7 @@ final class ProfileContenders {
     ByHand rows = new ByHand(topology, Reads.PRIMARY);
     URI address = URI.create(redis);
     JedisPooled jedis = new JedisPooled(new HostAndPort(address.getHost(), address.getPort()));
-    SimpleCacheManager manager = new SimpleCacheManager();
-    Map<String, CacheBuilder> own =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            CaffeineCacheBuilder.createCaffeineCacheBuilder().keyConvertor(Object::toString));
-    Map<String, CacheBuilder> shared =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            RedisCacheBuilder.createRedisCacheBuilder()
-                .keyConvertor(Object::toString)
-                .valueEncoder(JavaValueEncoder.INSTANCE)
-                .valueDecoder(JavaValueDecoder.INSTANCE)
-                .jedis(jedis)
-                .broadcastChannel(cacheName));
-    manager.setCacheBuilderTemplate(new CacheBuilderTemplate(false, own, shared));
+    SimpleCacheManager manager = JetCaches.manager(jedis, cacheName);
     com.alicp.jetcache.Cache<Long, Profile> cache =
         manager.getOrCreateCache(
             QuickConfig.newBuilder(cacheName)

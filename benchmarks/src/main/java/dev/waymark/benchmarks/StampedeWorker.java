@@ -1,14 +1,7 @@
 package dev.waymark.benchmarks;
 
-import com.alicp.jetcache.CacheBuilder;
 import com.alicp.jetcache.SimpleCacheManager;
-import com.alicp.jetcache.anno.CacheConsts;
 import com.alicp.jetcache.anno.CacheType;
-import com.alicp.jetcache.embedded.CaffeineCacheBuilder;
-import com.alicp.jetcache.redis.RedisCacheBuilder;
-import com.alicp.jetcache.support.JavaValueDecoder;
-import com.alicp.jetcache.support.JavaValueEncoder;
-import com.alicp.jetcache.template.CacheBuilderTemplate;
 import com.alicp.jetcache.template.QuickConfig;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.LoadingCache;
@@ -21,7 +14,6 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -141,21 +133,9 @@ final class StampedeWorker {
 
   private LongFunction<CachedUser> jetCache(String redis) {
     URI address = URI.create(redis);
-    SimpleCacheManager manager = new SimpleCacheManager();
-    Map<String, CacheBuilder> own =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            CaffeineCacheBuilder.createCaffeineCacheBuilder().keyConvertor(Object::toString));
-    Map<String, CacheBuilder> shared =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            RedisCacheBuilder.createRedisCacheBuilder()
-                .keyConvertor(Object::toString)
-                .valueEncoder(JavaValueEncoder.INSTANCE)
-                .valueDecoder(JavaValueDecoder.INSTANCE)
-                .jedis(new JedisPooled(new HostAndPort(address.getHost(), address.getPort())))
-                .broadcastChannel("stampede"));
-    manager.setCacheBuilderTemplate(new CacheBuilderTemplate(false, own, shared));
+    SimpleCacheManager manager =
+        JetCaches.manager(
+            new JedisPooled(new HostAndPort(address.getHost(), address.getPort())), "stampede");
     com.alicp.jetcache.Cache<Long, CachedUser> users =
         manager.getOrCreateCache(
             QuickConfig.newBuilder("stampede")
