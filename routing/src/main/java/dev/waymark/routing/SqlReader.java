@@ -68,12 +68,27 @@ final class SqlReader {
    */
   private static final int DEPTH = 100;
 
-  private static final Map<String, Integer> TYPES = types();
-
   /** After so many readings what was learnt is forgotten. */
   private static final int READINGS = 1_000;
 
-  private volatile Learnt learnt = new Learnt();
+  /** Null until the grammar is first needed: it takes most of a second to make. */
+  private volatile @Nullable Learnt learnt;
+
+  /**
+   * A reader that has learnt nothing.
+   *
+   * @throws NoClassDefFoundError if the grammar is not on the class path: whoever lacks it shall
+   *     hear so now, and not at the first statement that needs it
+   */
+  SqlReader() {
+    // Naming a class loads it with what it extends, and does not make its tables.
+    Objects.requireNonNull(SQLParser.class);
+  }
+
+  /** Loaded with the grammar, and like it only when needed. */
+  private static final class Types {
+    private static final Map<String, Integer> ALL = types();
+  }
 
   /** ANTLR's tables of what it has learnt of the grammar; safe to share, as ANTLR makes them. */
   private static final class Learnt {
@@ -114,6 +129,12 @@ final class SqlReader {
         && !(first.kind() == SqlToken.Kind.WORD && ROWS.contains(first.text()))) {
       return command(statement);
     }
+    SqlTree.Query plain = PlainSelect.read(statement);
+    return plain == null ? readByGrammar(statement) : plain;
+  }
+
+  /** The same for a statement on rows, without the short way for the plainest of them. */
+  Statement readByGrammar(List<SqlToken> statement) {
     refuseDepth(statement);
     List<CommonToken> tokens = tokens(statement);
     try {
@@ -165,15 +186,15 @@ final class SqlReader {
 
   private static int type(SqlToken token) {
     return switch (token.kind()) {
-      case WORD -> TYPES.getOrDefault(token.text(), SQLParser.Identifier);
+      case WORD -> Types.ALL.getOrDefault(token.text(), SQLParser.Identifier);
       case QUOTED -> SQLParser.QuotedIdentifier;
       case STRING, BITS -> SQLParser.StringConstant;
       case INTEGER -> SQLParser.Integer;
       case NUMBER -> SQLParser.Numeric;
       case PARAMETER -> SQLParser.DOLLAR_NUMBER;
-      case OPERATOR -> TYPES.getOrDefault(token.text(), SQLParser.OP_CHARS);
+      case OPERATOR -> Types.ALL.getOrDefault(token.text(), SQLParser.OP_CHARS);
       case PUNCTUATION -> {
-        Integer type = TYPES.get(token.text());
+        Integer type = Types.ALL.get(token.text());
         if (type == null) {
           throw new UnreadableSqlException("the sign " + token.text() + " stands in it");
         }
@@ -189,7 +210,7 @@ final class SqlReader {
 
   private StatementContext parse(List<CommonToken> tokens) {
     Learnt known = learnt;
-    if (known.readings.incrementAndGet() > READINGS) {
+    if (known == null || known.readings.incrementAndGet() > READINGS) {
       known = new Learnt();
       learnt = known;
     }
