@@ -60,7 +60,7 @@ final class CacheFigures {
 
   /** Two JVMs, 64 threads each, one cold key, a load of {@link StampedeWorker#LOAD}. */
   private void stampede(String name, StampedeWorker.Contender contender) {
-    int rounds = quick ? 3 : 15;
+    int rounds = quick ? 3 : 10;
     double[] alone = new double[rounds];
     double[] together = new double[rounds];
     double[] loads = new double[rounds];

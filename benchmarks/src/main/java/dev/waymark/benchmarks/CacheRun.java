@@ -47,7 +47,7 @@ final class CacheRun {
           L1_HIT,
           () ->
               new JmhRun(bench, L1_HIT, JmhRun.runningJava())
-                  .run(bench.effort().of(3, 1), 3, contenders(redis))
+                  .run(bench.effort().of(3, 1), 2, contenders(redis))
                   .addCpu()
                   .addBytes()
                   .addScore());
@@ -87,7 +87,7 @@ final class CacheRun {
   private static void l2(Bench bench, String group, String redis, L2Worker.Question question)
       throws IOException {
     Map<String, List<double[]>> rounds = new LinkedHashMap<>();
-    for (int round = 0; round < bench.effort().of(5, 1); round++) {
+    for (int round = 0; round < bench.effort().of(3, 1); round++) {
       System.out.println(group + ": round " + (round + 1));
       Map<String, List<double[]>> slices = new LinkedHashMap<>();
       for (String line : slices(bench, redis, question, bench.effort().of(120, 10))) {

@@ -36,7 +36,7 @@ final class DatabaseClients implements AutoCloseable {
     if (isSlow && !warmed.contains(contender)) {
       seconds = isFirst ? 28 : 14;
     } else if (isSlow || operation.reach() == Operation.Reach.ALL_SHARDS) {
-      seconds = 5;
+      seconds = 4;
     }
     System.out.println(operation.group() + ": warming up " + contender);
     var unused =

@@ -116,7 +116,7 @@ final class DatabaseRun {
 
   private void measure(Operation operation, List<String> contenders, int threads)
       throws IOException {
-    int rounds = bench.effort().of(9, 2);
+    int rounds = bench.effort().of(7, 2);
     int millis = bench.effort().of(200, 100);
     String group = operation.group() + (threads == 1 ? "" : "-" + threads);
     System.out.printf(Locale.ROOT, "%s: %d rounds of slices of %d ms%n", group, rounds, millis);

@@ -39,7 +39,7 @@ final class GrowthRun {
         group,
         () ->
             new JmhRun(bench, group, JmhRun.newestJava())
-                .run(bench.effort().of(3, 1), 2, sizes)
+                .run(bench.effort().of(2, 1), 2, sizes)
                 .addCpu()
                 .addBytes());
   }

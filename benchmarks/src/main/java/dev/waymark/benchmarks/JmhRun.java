@@ -52,9 +52,9 @@ final class JmhRun {
       parameters = List.copyOf(parameters);
     }
 
-    /** One that warms up for very long takes part in the first two rounds only. */
+    /** One that warms up for very long takes part in the first round only. */
     private boolean takesPartIn(int round) {
-      return round <= 2 || warmUp <= LONG_WARM_UP;
+      return round == 1 || warmUp <= LONG_WARM_UP;
     }
   }
 

@@ -28,7 +28,14 @@ final class MixedRun {
   private static final int POOL_SIZE = 8;
   private static final String COUNTED = "[0-9]+( -?[0-9]+){8}";
   private static final List<String> CONTENDERS =
-      List.of(Summary.RAW, Summary.NULL_CONTROL, "waymark", "caffeine", "jetcache", "redisson");
+      List.of(
+          Summary.RAW,
+          Summary.NULL_CONTROL,
+          "waymark",
+          "waymark-session",
+          "caffeine",
+          "jetcache",
+          "redisson");
 
   private final Bench bench;
   private final TestCluster cluster;
@@ -146,11 +153,11 @@ final class MixedRun {
             List.of(contender, cluster.redis().url(), cacheName))) {
       var unused = client.answer("ready");
       // The caches are filled and the code compiled first.
-      client.send(Integer.toString(bench.effort().of(4_000, 2_000)));
+      client.send(Integer.toString(bench.effort().of(3_000, 2_000)));
       unused = client.answer(COUNTED);
       long onPrimaries = statements(Node.PRIMARY);
       long onReplicas = statements(Node.REPLICA);
-      client.send(Integer.toString(bench.effort().of(3_000, 1_000)));
+      client.send(Integer.toString(bench.effort().of(2_000, 1_000)));
       MixedClient.Counted done = MixedClient.Counted.ofLine(client.answer(COUNTED));
       return new Round(
           done, statements(Node.PRIMARY) - onPrimaries, statements(Node.REPLICA) - onReplicas);

@@ -10,6 +10,7 @@ import dev.waymark.Consistency;
 import dev.waymark.cache.Codec;
 import dev.waymark.cache.RedisTier;
 import dev.waymark.cache.TieredCache;
+import dev.waymark.routing.Session;
 import dev.waymark.routing.ShardedDatabase;
 import java.net.URI;
 import java.sql.Connection;
@@ -63,7 +64,8 @@ final class ProfileContenders {
   Profiles open(String name) {
     return switch (name) {
       case Summary.RAW, Summary.NULL_CONTROL -> new ByHand(topology, Reads.REPLICA);
-      case "waymark" -> new Waymark();
+      case "waymark" -> new Waymark(Guarantee.NO_SESSION);
+      case "waymark-session" -> new Waymark(Guarantee.SESSION);
       case "caffeine" -> caffeine();
       case "jetcache" -> jetCache();
       case "redisson" -> redisson();
@@ -205,16 +207,30 @@ final class ProfileContenders {
     return new Cached(rows, map::get, map::fastRemove, List.of(client::shutdown));
   }
 
-  /** As the manual wires it: loads come from replicas that are provably fresh enough. */
+  /** What a client may rely on. */
+  private enum Guarantee {
+    /** As with the peers: a change is seen soon. */
+    NO_SESSION,
+    /** Each client, here a thread, sees its own writes and never goes back in time. */
+    SESSION
+  }
+
+  /** Loads come from replicas that are provably fresh enough. */
   private final class Waymark implements Profiles {
     private final ShardedDatabase database =
         ShardedDatabase.open(WaymarkKeyed.config(topology, topology.shards().size()));
     private final RedisTier tier = StubRows.connect(redis);
     private final TieredCache<Long, Profile> cache;
+    private final Guarantee guarantee;
+
+    /** Not static: each process has sessions of its own. */
+    @SuppressWarnings("ThreadLocalUsage")
+    private final ThreadLocal<Session> sessions = ThreadLocal.withInitial(database::newSession);
 
     @SuppressWarnings("NullAway") // before JDK 22 it does not know type variables that may be null
-    Waymark() {
-      cache =
+    Waymark(Guarantee guarantee) {
+      this.guarantee = guarantee;
+      TieredCache.Builder<Long, Profile> builder =
           TieredCache.<Long, Profile>builder(
                   cacheName,
                   key ->
@@ -224,31 +240,42 @@ final class ProfileContenders {
                   key ->
                       database.<@Nullable Profile, SQLException>readPositioned(
                           key, Consistency.strong(), connection -> Profiles.find(connection, key)))
-              .sessionToken(database::seen)
-              .sessionSaw(shown -> database.currentSession().join(shown))
               .redis(tier)
               .horizons(database::horizon)
               .codec(Codec.json(Profile.class, 1))
               .maximumSize(ENTRIES)
               .l1TimeToLive(OWN_LIFE)
-              .timeToLive(SHARED_LIFE)
-              .build();
+              .timeToLive(SHARED_LIFE);
+      if (guarantee == Guarantee.SESSION) {
+        builder
+            .sessionToken(database::seen)
+            .sessionSaw(shown -> database.currentSession().join(shown));
+      }
+      cache = builder.build();
+    }
+
+    private Session.Binding bind() {
+      return guarantee == Guarantee.SESSION ? sessions.get().bind() : () -> {};
     }
 
     @Override
     public Profile read(long key) {
-      return Objects.requireNonNull(cache.get(key));
+      try (Session.Binding bound = bind()) {
+        return Objects.requireNonNull(cache.get(key));
+      }
     }
 
     @Override
     public long change(long key) throws SQLException {
-      return database.<Long, SQLException>transaction(
-          key,
-          transaction -> {
-            long version = Profiles.change(transaction.connection(), key);
-            cache.invalidate(transaction, key);
-            return version;
-          });
+      try (Session.Binding bound = bind()) {
+        return database.<Long, SQLException>transaction(
+            key,
+            transaction -> {
+              long version = Profiles.change(transaction.connection(), key);
+              cache.invalidate(transaction, key);
+              return version;
+            });
+      }
     }
 
     @Override

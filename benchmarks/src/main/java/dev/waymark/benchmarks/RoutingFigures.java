@@ -127,7 +127,7 @@ final class RoutingFigures {
   // ---- promotion ------------------------------------------------------------------------------
 
   private void promotion() throws InterruptedException {
-    int rounds = quick ? 1 : 7;
+    int rounds = quick ? 1 : 5;
     double[] gaps = new double[rounds];
     AtomicLong refusals = new AtomicLong();
     for (int round = 0; round < rounds; round++) {

@@ -30,7 +30,7 @@ final class RoutingRun {
             new JmhRun(bench, GROUP, JmhRun.newestJava())
                 .run(
                     bench.effort().of(3, 1),
-                    3,
+                    2,
                     CONTENDERS.stream().map(RoutingRun::contender).toList())
                 .addCpu()
                 .addBytes()

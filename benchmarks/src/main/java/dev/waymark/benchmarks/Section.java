@@ -149,7 +149,8 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               in two processes' worth of caches: each contender is opened twice and must hear of the other's changes. `raw` has no
               cache and reads from replicas. All caches hold 10,000 entries for 10 s in the process, those with Redis all of
               them for 5 minutes there; peers load from primaries, as what a replica that lags has told would stay, and forget a key after
-              its change. `caffeine` has no Redis, so it never hears of the other process. (Spring's cache over Caffeine would be the same.)
+              its change. `waymark` promises what they do, and no session; with `waymark-session` each thread is a client that sees its own writes and
+              never goes back in time, for which a value that may be older than what it has seen of the shard is loaded anew. `caffeine` has no Redis, so it never hears of the other process. (Spring's cache over Caffeine would be the same.)
 
               Queries are what `pg_stat_statements` has counted on the servers while this contender alone was open, divided by its calls:
               BEGIN, COMMIT, Waymark's horizons and its monitor included. Stale is a read that shows less than was committed
