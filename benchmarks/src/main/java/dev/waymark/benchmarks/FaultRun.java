@@ -163,7 +163,7 @@ final class FaultRun {
         client.answer("ready");
         // The time line is what is measured: these are its lengths, not waits for something.
         boolean isSlow = contender.startsWith("shardingsphere");
-        Thread.sleep(bench.effort().of(isSlow ? 15_000 : 5_000, 1_500));
+        Thread.sleep(bench.effort().of(isSlow ? 12_000 : 4_000, 1_500));
         client.send("mark");
         client.answer("marked");
         long struckAt = System.nanoTime();

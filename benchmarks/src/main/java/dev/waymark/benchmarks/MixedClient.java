@@ -18,7 +18,8 @@ import java.util.stream.LongStream;
 /**
  * A JVM that reads and changes profiles through one contender, which is opened twice: as in two
  * processes, each with caches of its own, so that one must hear of the other's changes. Told how
- * many milliseconds, it does so for that long and answers with a {@link Counted}.
+ * many milliseconds and calls at most, it does so until either is over and answers with a {@link
+ * Counted}.
  *
  * <p>Both being in one JVM, it is known what had been committed when a read began: a read that
  * shows less is counted as stale.
@@ -91,14 +92,15 @@ final class MixedClient {
     BufferedReader orders =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String order = orders.readLine(); order != null; order = orders.readLine()) {
-      System.out.println(client.run(Integer.parseInt(order)).toLine());
+      String[] words = order.split(" ");
+      System.out.println(client.run(Integer.parseInt(words[0]), Long.parseLong(words[1])).toLine());
     }
     client.processes.forEach(Profiles::close);
     // Peers leave threads that would keep the JVM.
     System.exit(0);
   }
 
-  private Counted run(int millis) throws InterruptedException {
+  private Counted run(int millis, long calls) throws InterruptedException {
     OperatingSystemMXBean system =
         (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     List<Caller> callers = new ArrayList<>();
@@ -109,7 +111,8 @@ final class MixedClient {
           new Caller(
               processes.get(i % PROCESSES),
               new SplittableRandom(31L * ++started),
-              began + millis * 1_000_000L));
+              began + millis * 1_000_000L,
+              calls / (PROCESSES * THREADS_OF_EACH)));
     }
     callers.forEach(Thread::start);
     long stale = 0;
@@ -167,21 +170,24 @@ final class MixedClient {
     private final Profiles process;
     private final SplittableRandom random;
     private final long end;
+    private final long most;
     private final Times reads = new Times();
     private final Times writes = new Times();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private long stale;
 
-    Caller(Profiles process, SplittableRandom random, long end) {
+    Caller(Profiles process, SplittableRandom random, long end, long most) {
       this.process = process;
       this.random = random;
       this.end = end;
+      this.most = most;
     }
 
     @Override
     public void run() {
       try {
-        for (long now = System.nanoTime(); now < end; ) {
+        long done = 0;
+        for (long now = System.nanoTime(); now < end && done < most; done++) {
           // Dealt to the shards alike: neighbours in rank are no neighbours by key.
           long key = 1 + zipf.next(random) * 7_919L % topology.keys();
           long before = now;

@@ -26,6 +26,7 @@ final class MixedRun {
   private static final int SHARDS = 3;
   private static final int KEYS_PER_SHARD = 10_000;
   private static final int POOL_SIZE = 8;
+  private static final long WARM_UP_CALLS = 60_000;
   private static final String COUNTED = "[0-9]+( -?[0-9]+){8}";
   private static final List<String> CONTENDERS =
       List.of(
@@ -104,7 +105,7 @@ final class MixedRun {
     Map<String, List<Round>> rounds = new LinkedHashMap<>();
     CONTENDERS.forEach(contender -> rounds.put(contender, new ArrayList<>()));
     Random lot = new Random(7);
-    for (int round = 0; round < bench.effort().of(3, 1); round++) {
+    for (int round = 0; round < bench.effort().of(2, 1); round++) {
       System.out.println(GROUP + ": round " + (round + 1));
       List<String> order = new ArrayList<>(CONTENDERS);
       Collections.shuffle(order, lot);
@@ -152,12 +153,12 @@ final class MixedRun {
             topology.asProperties(),
             List.of(contender, cluster.redis().url(), cacheName))) {
       var unused = client.answer("ready");
-      // The caches are filled and the code compiled first.
-      client.send(Integer.toString(bench.effort().of(3_000, 2_000)));
+      // By calls and not by time: else who is slow at first is measured with a cache that is empty.
+      client.send(bench.effort().of(15_000, 2_000) + " " + WARM_UP_CALLS);
       unused = client.answer(COUNTED);
       long onPrimaries = statements(Node.PRIMARY);
       long onReplicas = statements(Node.REPLICA);
-      client.send(Integer.toString(bench.effort().of(2_000, 1_000)));
+      client.send(bench.effort().of(2_000, 1_000) + " " + Long.MAX_VALUE);
       MixedClient.Counted done = MixedClient.Counted.ofLine(client.answer(COUNTED));
       return new Round(
           done, statements(Node.PRIMARY) - onPrimaries, statements(Node.REPLICA) - onReplicas);

@@ -73,7 +73,7 @@ final class RoutingFigures {
               written != 0 && System.nanoTime() - written < Duration.ofSeconds(2).toNanos()
                   ? Consistency.strong()
                   : Consistency.eventual();
-      int rounds = quick ? 1 : 3;
+      int rounds = quick ? 1 : 2;
       double[][] shares = new double[4][rounds];
       for (int round = 0; round < rounds; round++) {
         shares[0][round] = share(database, true, session);
