@@ -224,7 +224,9 @@ public final class CrossShardTransaction {
         cancelled.initCause(failure);
         throw cancelled;
       }
-      throw spread.until() == null ? failure : FanOut.inTime(failure, spread.until());
+      throw spread.until() == null
+          ? failure
+          : FanOut.inTime(failure, spread.until(), FanOut.TRANSACTION_FAILED);
     } finally {
       dueAsBefore();
       sending.canceller().ended();

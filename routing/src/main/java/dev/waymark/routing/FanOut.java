@@ -47,6 +47,9 @@ final class FanOut {
   /** Groups are merged in memory. */
   static final int MAXIMUM_GROUPS = 100_000;
 
+  /** What a statement that was ended leaves behind. */
+  static final String TRANSACTION_FAILED = "; the transaction can only be rolled back";
+
   private final List<LiveShard> shards;
   private final ShardMap map;
   private final Reads reads;
@@ -199,6 +202,9 @@ final class FanOut {
       ResultSet rows = rows(question, concerned, access, deadline, turns::release);
       isGiven = true;
       return rows;
+    } catch (SQLException failure) {
+      boolean isOwn = Failures.isCancelled(failure) && !options.canceller().isCancelled();
+      throw isOwn ? inTime(failure, deadline, "") : failure;
     } finally {
       if (!isGiven) {
         turns.release();
@@ -230,14 +236,18 @@ final class FanOut {
       Question question = new Question(shape, bounds, values, options);
       return rows(question, concerned, access, deadline, () -> {});
     } catch (SQLException failure) {
-      throw inTime(failure, deadline);
+      throw inTime(failure, deadline, TRANSACTION_FAILED);
     } finally {
       transaction.dueAsBefore();
     }
   }
 
-  /** A failure that is the deadline's doing, as one. */
-  static SQLException inTime(SQLException failure, Deadline deadline) {
+  /**
+   * A failure that is the deadline's doing, as one.
+   *
+   * @param consequence added to the message
+   */
+  static SQLException inTime(SQLException failure, Deadline deadline, String consequence) {
     if (failure instanceof SQLTimeoutException
         || deadline.nanosLeft() > 0
         || !(Failures.isCancelled(failure) || Failures.isOfNode(failure))) {
@@ -246,7 +256,8 @@ final class FanOut {
     return new SQLTimeoutException(
         "The statement was not done within "
             + deadline.budget().toMillis()
-            + " ms, and was ended; the transaction can only be rolled back",
+            + " ms, and was ended"
+            + consequence,
         "57014",
         failure);
   }
@@ -432,9 +443,18 @@ final class FanOut {
     }
   }
 
-  /** One that is cancelled because another has failed tells nothing. */
   private static boolean isBetter(SQLException one, SQLException than) {
-    return Failures.isCancelled(than) && !Failures.isCancelled(one);
+    return worth(one) > worth(than);
+  }
+
+  /**
+   * One that is cancelled because another has failed tells nothing, unless that it was too slow.
+   */
+  private static int worth(SQLException failure) {
+    if (!Failures.isCancelled(failure)) {
+      return 2;
+    }
+    return failure instanceof SQLTimeoutException ? 1 : 0;
   }
 
   static SQLException asSql(WaymarkException failure) {
