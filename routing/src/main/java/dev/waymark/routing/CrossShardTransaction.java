@@ -50,6 +50,10 @@ public final class CrossShardTransaction {
   private final SortedMap<Integer, Participant> participants = new ConcurrentSkipListMap<>();
 
   private boolean isOver;
+
+  /** Whether a write on several shards has begun and is not done on all of them. */
+  private boolean isHalfDone;
+
   private volatile boolean isCutOff;
 
   CrossShardTransaction(
@@ -148,7 +152,17 @@ public final class CrossShardTransaction {
 
   /** The part on a shard, opened if it is not yet. */
   Participant participant(int index) {
+    refuseIfHalfDone();
     return participant(index, deadline());
+  }
+
+  /** A server knows of its own statement only; that the whole of it failed is known here. */
+  private void refuseIfHalfDone() {
+    if (isHalfDone) {
+      throw rejected(
+          "a write failed before it was done on every shard",
+          new SQLException("the transaction can only be rolled back", "25P02"));
+    }
   }
 
   /** The same, whose connection is waited for until an instant if it has to be opened. */
@@ -187,6 +201,7 @@ public final class CrossShardTransaction {
    */
   ResultSet query(String sql, Plan plan, BoundValues values, FanOut.Options options)
       throws SQLException {
+    refuseIfHalfDone();
     return commits.queries().queryIn(this, sql, plan, values, options);
   }
 
@@ -212,12 +227,15 @@ public final class CrossShardTransaction {
    *     cancelled; the transaction can then only be rolled back
    */
   long update(String sql, SpreadWrite write, Sending sending) throws SQLException {
+    refuseIfHalfDone();
     Spread spread =
         new Spread(
             sending,
             sending.queryTimeoutSeconds() == 0 ? null : deadline(sending.queryTimeoutSeconds()));
     try {
-      return update(sql, write, spread);
+      long changed = update(sql, write, spread);
+      isHalfDone = false;
+      return changed;
     } catch (SQLException failure) {
       if (sending.canceller().isCancelled()) {
         SQLException cancelled = FanOut.Canceller.cancelled();
@@ -304,16 +322,20 @@ public final class CrossShardTransaction {
   private long update(int index, String sql, Spread spread, List<Integer> sources)
       throws SQLException {
     Deadline until = spread.until();
-    Participant part = until == null ? participant(index) : participant(index, until);
+    Participant part = participant(index, until == null ? deadline() : until);
     part.written.addOthers();
     if (until != null) {
       part.writer.lane().dueAt(until.dueAt());
     }
     spread.sending().canceller().runs(List.of(part));
+    isHalfDone = true;
     try {
       return update(part.connection(), sql, spread.sending(), sources);
     } catch (SQLException failure) {
-      failed(part, failure);
+      // A connection that was cut off because it was overdue tells nothing of the node.
+      if (until == null || until.nanosLeft() > 0) {
+        failed(part, failure);
+      }
       throw failure;
     }
   }
@@ -393,6 +415,8 @@ public final class CrossShardTransaction {
     }
     isOver = true;
     try {
+      // Not the transaction's own limit, which may be over, or none.
+      dueAt(commits.usualDeadline());
       rollbackParts();
     } finally {
       release();
@@ -424,12 +448,14 @@ public final class CrossShardTransaction {
     if (isOver) {
       throw new IllegalStateException("The transaction is over");
     }
+    if (isHalfDone) {
+      rollback();
+      refuseIfHalfDone();
+    }
     isOver = true;
     Deadline deadline = deadline();
     try {
-      for (Participant part : participants.values()) {
-        part.writer.lane().dueAt(deadline.dueAt());
-      }
+      dueAt(deadline);
       List<Participant> writers = beforeCommit();
       if (writers.size() <= 1) {
         commitAlone(writers);

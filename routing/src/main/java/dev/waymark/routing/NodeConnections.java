@@ -141,6 +141,8 @@ final class NodeConnections implements javax.sql.DataSource {
     properties.setProperty("connectTimeout", wholeSeconds(connectTimeout));
     properties.setProperty("loginTimeout", wholeSeconds(connectTimeout));
     properties.setProperty("socketTimeout", wholeSeconds(answerTimeout));
+    // A server that hangs is asked to cancel by the thread that has waited long enough already.
+    properties.setProperty("cancelSignalTimeout", "1");
     return properties;
   }
 

@@ -98,6 +98,11 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Run
     synchronized (this) {
       failure = why;
     }
+    if (owner == Owner.THE_ROWS) {
+      // Stopping others takes long where a server hangs, and is no reason to be late with the
+      // cause. What a transaction keeps is given back when nothing more can hit it.
+      answered.countDown();
+    }
     for (ShardRows other : all) {
       if (other != this) {
         other.stop();
@@ -166,6 +171,11 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Run
       Thread.currentThread().interrupt();
       stop();
       return new SQLException("Waiting for shard " + shard.name() + " was interrupted", "57014");
+    }
+    synchronized (this) {
+      if (failure != null) {
+        return failure;
+      }
     }
     stop();
     return new SQLTimeoutException(

@@ -356,6 +356,10 @@ final class ShardedConnection implements Connection {
       begun = BoundTransaction.writing(database, place, key, first);
     }
     transaction = begun;
+    if (isClosed) {
+      // Aborted while this one waited for its connection.
+      begun.abort();
+    }
     pending = List.of();
     if (networkTimeoutMillis != 0) {
       begun.server().setNetworkTimeout(Runnable::run, networkTimeoutMillis);
@@ -455,6 +459,9 @@ final class ShardedConnection implements Connection {
       }
       known = database.beginAcrossShards();
       acrossShards = known;
+      if (isClosed) {
+        known.cutOff();
+      }
     }
     return known;
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.waymark.testkit.PostgresServer;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -82,6 +83,11 @@ class DataSourceEndingIT {
     column(locker, "SELECT id FROM users WHERE id = 1007 FOR UPDATE");
   }
 
+  /** So that a time-out is the statement's alone. */
+  private void openBothParts() throws SQLException {
+    assertThat(column(across, "SELECT id FROM users")).hasSize(6);
+  }
+
   private static boolean waitsForLock() {
     return Clusters.count(
             shards.primary(1),
@@ -126,6 +132,7 @@ class DataSourceEndingIT {
   @Test
   void aQueryTimeOutEndsAQueryOfSeveralShardsWithinATransaction() throws SQLException {
     update(across, "UPDATE users SET name = 'x' WHERE id = 7");
+    openBothParts();
     try (Statement statement = across.createStatement()) {
       statement.setQueryTimeout(1);
       assertThatThrownBy(() -> statement.executeQuery(ENDLESS))
@@ -148,6 +155,7 @@ class DataSourceEndingIT {
 
   @Test
   void aQueryTimeOutEndsAWriteOnSeveralShards() throws SQLException {
+    openBothParts();
     lockSecondShard();
     try (Statement statement = across.createStatement()) {
       statement.setQueryTimeout(1);
@@ -159,6 +167,31 @@ class DataSourceEndingIT {
     locker.rollback();
     assertThat(column(connection, "SELECT name FROM users WHERE id IN (7, 1007)"))
         .containsExactly("n", "n");
+  }
+
+  @Test
+  void aWriteThatDoesNotReachItsSecondShardIsNotCommittedOnItsFirst() throws SQLException {
+    PostgresServer second = shards.primary(1);
+    second.stop();
+    try (Statement statement = across.createStatement()) {
+      statement.setQueryTimeout(2);
+      assertThatThrownBy(() -> statement.executeUpdate(WRITE)).isInstanceOf(SQLException.class);
+    } finally {
+      second.start();
+    }
+    await().until(() -> shards.database().nodes().stream().allMatch(NodeStatus::isUp));
+    for (String next :
+        new String[] {WRITE, "UPDATE users SET name = 'x' WHERE id = 8", "SELECT id FROM users"}) {
+      assertThatThrownBy(() -> across.createStatement().execute(next))
+          .as(next)
+          .hasFieldOrPropertyWithValue("SQLState", "25P02");
+    }
+    assertThatThrownBy(across::commit).hasFieldOrPropertyWithValue("SQLState", "25P02");
+    assertThat(column(connection, "SELECT name FROM users WHERE name <> 'n'")).isEmpty();
+    assertThat(update(across, WRITE)).isEqualTo(2);
+    across.commit();
+    assertThat(column(connection, "SELECT name FROM users WHERE id IN (7, 1007)"))
+        .containsExactly("n!", "n!");
   }
 
   @Test
