@@ -13,7 +13,7 @@ import java.util.Map;
 import redis.clients.jedis.JedisPooled;
 
 /** JetCache over Caffeine and Redis, as its own configuration for Spring puts it together. */
-final class JetCaches {
+public final class JetCaches {
   private JetCaches() {}
 
   /**
@@ -21,7 +21,7 @@ final class JetCaches {
    *
    * @param channel on which caches with {@code syncLocal} tell other processes of changes
    */
-  static SimpleCacheManager manager(JedisPooled jedis, String channel) {
+  public static SimpleCacheManager manager(JedisPooled jedis, String channel) {
     Map<String, CacheBuilder> own =
         Map.of(
             CacheConsts.DEFAULT_AREA,

@@ -1,21 +1,14 @@
 package dev.waymark.history;
 
 import com.alicp.jetcache.Cache;
-import com.alicp.jetcache.CacheBuilder;
 import com.alicp.jetcache.MultiLevelCache;
 import com.alicp.jetcache.ProxyCache;
 import com.alicp.jetcache.SimpleCacheManager;
-import com.alicp.jetcache.anno.CacheConsts;
 import com.alicp.jetcache.anno.CacheType;
-import com.alicp.jetcache.embedded.CaffeineCacheBuilder;
-import com.alicp.jetcache.redis.RedisCacheBuilder;
-import com.alicp.jetcache.support.JavaValueDecoder;
-import com.alicp.jetcache.support.JavaValueEncoder;
-import com.alicp.jetcache.template.CacheBuilderTemplate;
 import com.alicp.jetcache.template.QuickConfig;
+import dev.waymark.benchmarks.JetCaches;
 import java.net.URI;
 import java.time.Duration;
-import java.util.Map;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.JedisPooled;
@@ -26,7 +19,7 @@ import redis.clients.jedis.JedisPooled;
  */
 final class JetCacheRegisters extends PlainCache {
   private final JedisPooled redis;
-  private final SimpleCacheManager manager = new SimpleCacheManager();
+  private final SimpleCacheManager manager;
   private final Cache<String, String> cache;
 
   JetCacheRegisters(CacheKind.Setting setting) {
@@ -39,20 +32,7 @@ final class JetCacheRegisters extends PlainCache {
                 .connectionTimeoutMillis(250)
                 .socketTimeoutMillis(250)
                 .build());
-    Map<String, CacheBuilder> own =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            CaffeineCacheBuilder.createCaffeineCacheBuilder().keyConvertor(Object::toString));
-    Map<String, CacheBuilder> shared =
-        Map.of(
-            CacheConsts.DEFAULT_AREA,
-            RedisCacheBuilder.createRedisCacheBuilder()
-                .keyConvertor(Object::toString)
-                .valueEncoder(JavaValueEncoder.INSTANCE)
-                .valueDecoder(JavaValueDecoder.INSTANCE)
-                .jedis(redis)
-                .broadcastChannel("registers"));
-    manager.setCacheBuilderTemplate(new CacheBuilderTemplate(false, own, shared));
+    manager = JetCaches.manager(redis, "registers");
     cache =
         manager.getOrCreateCache(
             QuickConfig.newBuilder("registers")
