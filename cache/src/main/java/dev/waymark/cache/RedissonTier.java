@@ -132,7 +132,10 @@ final class RedissonTier implements SharedTier {
       } catch (RuntimeException failure) {
         throw failed(failure);
       }
-      plain = settings.isCluster() ? null : new PlainReads((Redisson) open, settings.timeout());
+      plain =
+          settings.isCluster()
+              ? null
+              : new PlainReads((Redisson) open, settings.timeout(), Time.system());
       client = open;
       if (closed) {
         close();
@@ -310,9 +313,8 @@ final class RedissonTier implements SharedTier {
     if (reads == null) {
       throw notConnected();
     }
-    PlainReads.Read read = reads.send(keys);
     try {
-      return await(read::get);
+      return await(reads.send(keys)::get);
     } finally {
       reads.over();
     }

@@ -1,5 +1,6 @@
 package dev.waymark.cache;
 
+import static java.lang.Thread.State.WAITING;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -15,6 +16,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -23,13 +26,18 @@ import org.junit.jupiter.api.Timeout;
 import org.redisson.Redisson;
 import org.redisson.client.codec.StringCodec;
 import org.redisson.config.Config;
+import org.redisson.misc.AsyncSemaphore;
 
 /** On a real Redis, past all that a tier does around them. */
 @Timeout(60)
 class PlainReadsIT {
+  private static final int CONNECTIONS = 4;
+
   private static TestCluster cluster;
 
+  private final Threads threads = new Threads();
   private final Redisson client = connect();
+  private final List<PlainReads> toEnd = new ArrayList<>();
 
   @BeforeAll
   static void startServers() {
@@ -43,7 +51,25 @@ class PlainReadsIT {
 
   @AfterEach
   void disconnect() {
+    toEnd.forEach(PlainReads::end);
     client.shutdown();
+    threads.assertNoneLeft();
+  }
+
+  private PlainReads reads(Duration timeout) {
+    return reads(timeout, Time.system());
+  }
+
+  private PlainReads reads(Duration timeout, Time time) {
+    PlainReads reads = new PlainReads(client, timeout, time);
+    toEnd.add(reads);
+    return reads;
+  }
+
+  private static List<Thread> looking() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("waymark-cache-reads"))
+        .toList();
   }
 
   private static Redisson connect() {
@@ -52,8 +78,8 @@ class PlainReadsIT {
         .useSingleServer()
         .setAddress(cluster.redis().url())
         .setRetryAttempts(0)
-        .setConnectionMinimumIdleSize(1)
-        .setConnectionPoolSize(4);
+        .setConnectionMinimumIdleSize(CONNECTIONS)
+        .setConnectionPoolSize(CONNECTIONS);
     return (Redisson) Redisson.create(config);
   }
 
@@ -78,7 +104,7 @@ class PlainReadsIT {
   void answerHasAPlaceForEachKey() throws Exception {
     set("a", "1");
     set("c", "3");
-    PlainReads reads = new PlainReads(client, Duration.ofSeconds(10));
+    PlainReads reads = reads(Duration.ofSeconds(10));
     assertThat(mget(reads, "a", "b", "c")).containsExactly("1", "none", "3");
   }
 
@@ -87,7 +113,7 @@ class PlainReadsIT {
     for (int key = 0; key < 64; key++) {
       set("key " + key, "value " + key);
     }
-    PlainReads reads = new PlainReads(client, Duration.ofSeconds(10));
+    PlainReads reads = reads(Duration.ofSeconds(10));
     ExecutorService threads = Executors.newFixedThreadPool(8);
     try {
       List<Future<?>> all = new ArrayList<>();
@@ -115,7 +141,7 @@ class PlainReadsIT {
 
   @Test
   void readThatIsOverdueEnds() {
-    PlainReads reads = new PlainReads(client, Duration.ofMillis(50));
+    PlainReads reads = reads(Duration.ofMillis(50));
     cluster.redis().freeze();
     try {
       assertThatThrownBy(() -> mget(reads, "a")).hasCauseInstanceOf(TimeoutException.class);
@@ -125,8 +151,86 @@ class PlainReadsIT {
   }
 
   @Test
+  void readEndsThoughTheThreadThatLooksWasAsleep() {
+    PlainReads reads = reads(Duration.ofMillis(50));
+    // Without a time-out; with one it were TIMED_WAITING.
+    await()
+        .untilAsserted(
+            () -> assertThat(looking()).extracting(Thread::getState).containsExactly(WAITING));
+    cluster.redis().freeze();
+    try {
+      assertThatThrownBy(() -> mget(reads, "a")).hasCauseInstanceOf(TimeoutException.class);
+    } finally {
+      cluster.redis().thaw();
+    }
+    await()
+        .untilAsserted(
+            () -> assertThat(looking()).extracting(Thread::getState).containsExactly(WAITING));
+  }
+
+  @Test
+  void readEndsThoughLooksFailed() {
+    AtomicInteger failures = new AtomicInteger();
+    PlainReads reads =
+        reads(
+            Duration.ofMillis(50),
+            new Time() {
+              @Override
+              public long nanos() {
+                if (looking().contains(Thread.currentThread()) && failures.incrementAndGet() <= 3) {
+                  throw new OutOfMemoryError("as if");
+                }
+                return System.nanoTime();
+              }
+
+              @Override
+              public void pause(Duration duration) {
+                throw new AssertionError("nobody pauses");
+              }
+            });
+    cluster.redis().freeze();
+    try {
+      assertThatThrownBy(() -> mget(reads, "a")).hasCauseInstanceOf(TimeoutException.class);
+    } finally {
+      cluster.redis().thaw();
+    }
+    assertThat(failures.get()).isGreaterThan(3);
+  }
+
+  @Test
+  void overdueReadLeavesThePoolsQueue() {
+    PlainReads patient = reads(Duration.ofMinutes(10));
+    PlainReads hasty = reads(Duration.ofMillis(50));
+    AsyncSemaphore pool = pool();
+    cluster.redis().freeze();
+    try {
+      // One more than there are connections, all of which are made when the client is.
+      List<PlainReads.Read> holding =
+          Stream.generate(() -> patient.send("a")).limit(CONNECTIONS + 1).toList();
+      assertThat(pool.queueSize()).isEqualTo(1);
+      assertThatThrownBy(() -> mget(hasty, "a")).hasCauseInstanceOf(TimeoutException.class);
+      await().untilAsserted(() -> assertThat(pool.queueSize()).isEqualTo(1));
+      assertThat(holding).noneMatch(PlainReads.Read::isDone);
+    } finally {
+      cluster.redis().thaw();
+    }
+  }
+
+  private AsyncSemaphore pool() {
+    return client
+        .getCommandExecutor()
+        .getConnectionManager()
+        .getWriteEntry(0)
+        .getAllEntries()
+        .iterator()
+        .next()
+        .getConnectionsHolder()
+        .getFreeConnectionsCounter();
+  }
+
+  @Test
   void readsEndWithTheClientBeforeTheyAreDue() {
-    PlainReads reads = new PlainReads(client, Duration.ofMinutes(10));
+    PlainReads reads = reads(Duration.ofMinutes(10));
     cluster.redis().freeze();
     try {
       PlainReads.Read waiting = reads.send("a");
@@ -141,13 +245,13 @@ class PlainReadsIT {
 
   @Test
   void errorOfTheServerIsTheAnswer() {
-    PlainReads reads = new PlainReads(client, Duration.ofMinutes(10));
+    PlainReads reads = reads(Duration.ofMinutes(10));
     assertThatThrownBy(() -> mget(reads)).hasMessageContaining("wrong number of arguments");
   }
 
   @Test
   void readsGoOnWhenTheServerIsBack() {
-    PlainReads reads = new PlainReads(client, Duration.ofMillis(200));
+    PlainReads reads = reads(Duration.ofMillis(200));
     cluster.redis().kill();
     assertThatThrownBy(() -> mget(reads, "a")).isInstanceOf(ExecutionException.class);
     cluster.redis().start();
