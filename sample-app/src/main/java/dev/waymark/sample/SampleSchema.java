@@ -2,9 +2,12 @@ package dev.waymark.sample;
 
 import dev.waymark.ConfigurationException;
 import dev.waymark.ConfigurationException.Problem;
+import dev.waymark.LogPosition;
 import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.Table;
+import dev.waymark.routing.NodeStatus;
+import dev.waymark.routing.Session;
 import dev.waymark.routing.ShardedDatabase;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,13 +15,18 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 
 /** Brings the tables, and what keeps misplaced rows out of them, to every shard. */
 final class SampleSchema {
+  private static final Duration LONGEST_WAIT = Duration.ofSeconds(20);
+  private static final Duration PAUSE = Duration.ofMillis(10);
+
   private SampleSchema() {}
 
   /** The tables as the shard map must have them. */
@@ -107,6 +115,34 @@ final class SampleSchema {
     if (!problems.isEmpty()) {
       throw new IllegalStateException("The schema is not complete: " + problems);
     }
+    awaitReplicas(database, owners);
+  }
+
+  /**
+   * Waits until each replica that is up shows it, or too long: the first requests would otherwise
+   * meet servers that know no tables.
+   */
+  private static void awaitReplicas(ShardedDatabase database, List<Shard> owners)
+      throws SQLException {
+    Session session = database.newSession();
+    try (Session.Binding bound = session.bind()) {
+      for (Shard shard : owners) {
+        // Its place in the log is behind all that was made.
+        database.write(anyKey(database, shard), connection -> shard.name());
+      }
+    }
+    long start = System.nanoTime();
+    for (LogPosition made : session.seen().positions()) {
+      while (System.nanoTime() - start < LONGEST_WAIT.toNanos()
+          && database.nodes().stream().anyMatch(node -> lacks(node, made))) {
+        LockSupport.parkNanos(PAUSE.toNanos());
+      }
+    }
+  }
+
+  private static boolean lacks(NodeStatus node, LogPosition made) {
+    LogPosition there = node.position();
+    return node.isUp() && there != null && there.isComparableTo(made) && !there.covers(made);
   }
 
   private static long anyKey(ShardedDatabase database, Shard owner) {

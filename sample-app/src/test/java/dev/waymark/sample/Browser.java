@@ -181,11 +181,24 @@ final class Browser implements AutoCloseable {
 
   /** Presses the mouse's button in the middle of what is seen there, as a person does. */
   void click(String selector) {
+    // Whatever comes above it meanwhile moves it away from under the mouse.
+    long start = System.nanoTime();
+    while (!clickAt(selector)) {
+      if (System.nanoTime() - start > PATIENCE.toNanos()) {
+        throw new AssertionError("The mouse does not reach " + selector);
+      }
+    }
+  }
+
+  /** Whether it was there when the mouse came down. */
+  private boolean clickAt(String selector) {
     JsonNode at =
         eval(
             """
             (() => {
               const e = document.querySelector(%s);
+              window.isClicked = false;
+              e.addEventListener('click', () => { window.isClicked = true; }, {once: true});
               e.scrollIntoView({block: 'center', behavior: 'instant'});
               const r = e.getBoundingClientRect();
               return {x: r.x + r.width / 2, y: r.y + r.height / 2};
@@ -202,6 +215,7 @@ final class Browser implements AutoCloseable {
               .put("button", "left")
               .put("clickCount", 1));
     }
+    return eval("window.isClicked").asBoolean();
   }
 
   /** Replaces what stands in a field by what is typed. */
