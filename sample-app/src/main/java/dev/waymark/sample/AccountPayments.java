@@ -6,7 +6,13 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.SQLTransientException;
+import java.time.Duration;
+import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Payments from accounts of our own, each on the shard that the hash of its owner leads to, so as a
@@ -18,9 +24,21 @@ import java.util.UUID;
  * Thread-safe.
  */
 final class AccountPayments implements PaymentService {
+  /**
+   * How many may wait for one shard at a time; {@link Workers} have more threads for each. A shard
+   * that hangs takes their deadline from these, and the others go on with payments elsewhere.
+   */
+  static final int MOST_AT_ONCE = 2;
+
+  /** Payments take a few milliseconds: a turn that does not come in this time is not soon. */
+  private static final Duration LONGEST_WAIT = Duration.ofMillis(200);
+
   private final ShardedDatabase database;
   private final HashRing.Source ring;
   private final BigDecimal openingBalance;
+
+  /** Who may ask, by the name of the shard that is asked. */
+  private final Map<String, Semaphore> turns = new ConcurrentHashMap<>();
 
   /**
    * Payments.
@@ -43,8 +61,8 @@ final class AccountPayments implements PaymentService {
   @Override
   public Answer pay(UUID id, long userId, BigDecimal amount) throws SQLException {
     Payment payment = new Payment(slotOf(userId), id, userId, amount);
-    return database.write(
-        payment.slot(),
+    return inTurn(
+        payment,
         connection -> {
           if (insert(connection, payment, "declined") && take(connection, payment)) {
             become(connection, payment, "paid");
@@ -61,8 +79,8 @@ final class AccountPayments implements PaymentService {
   @Override
   public void callOff(UUID id, long userId, BigDecimal amount) throws SQLException {
     Payment payment = new Payment(slotOf(userId), id, userId, amount);
-    database.write(
-        payment.slot(),
+    inTurn(
+        payment,
         connection -> {
           // A row of its own where there is none: the payment may still be on its way.
           if (!insert(connection, payment, "void") && lock(connection, payment).equals("paid")) {
@@ -71,6 +89,34 @@ final class AccountPayments implements PaymentService {
           }
           return true;
         });
+  }
+
+  private interface Deed<T> {
+    T on(Connection connection) throws SQLException;
+  }
+
+  /**
+   * Does something where a payment is decided.
+   *
+   * @throws SQLTransientException if enough others wait for that shard; nothing was asked of it
+   */
+  private <T> T inTurn(Payment payment, Deed<T> deed) throws SQLException {
+    String shard = database.map().shardFor(payment.slot()).name();
+    Semaphore turn = turns.computeIfAbsent(shard, any -> new Semaphore(MOST_AT_ONCE));
+    try {
+      if (!turn.tryAcquire(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)) {
+        throw new SQLTransientException(
+            MOST_AT_ONCE + " payments wait for shard " + shard + " already");
+      }
+    } catch (InterruptedException ended) {
+      Thread.currentThread().interrupt();
+      throw new SQLTransientException("Interrupted while others paid at shard " + shard, ended);
+    }
+    try {
+      return database.write(payment.slot(), deed::on);
+    } finally {
+      turn.release();
+    }
   }
 
   /** Waits for another transaction that decides on the same payment. */

@@ -1,5 +1,6 @@
 package dev.waymark.sample;
 
+import dev.waymark.NoShardForKeyException;
 import dev.waymark.WaymarkException;
 import dev.waymark.routing.ShardedDatabase;
 import java.sql.Connection;
@@ -8,7 +9,9 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -89,18 +92,38 @@ final class Activity implements AutoCloseable {
 
   private void note(List<EventStream.Entry> entries) {
     List<EventStream.Entry> done = new ArrayList<>();
+    Set<String> failed = new HashSet<>();
     for (EventStream.Entry entry : entries) {
+      if (executor.isShutdown()) {
+        break;
+      }
       Event event = entry.event();
       if (event == null) {
-        log.warn("An event that is not known here is passed over: {}", entry.place());
+        log.warn("A malformed event is passed over: {}", entry.place());
         done.add(entry);
+        continue;
+      }
+      if (!Event.Type.isKnown(event.type())) {
+        // A process of a newer version claims it.
+        log.info("Event {} is left to who knows its type, {}", event.id(), event.type());
+        continue;
+      }
+      String shard;
+      try {
+        shard = database.map().shardFor(event.userId()).name();
+      } catch (NoShardForKeyException nowhere) {
+        log.warn("Event {} is of a user whom no shard owns", event.id());
+        continue;
+      }
+      if (failed.contains(shard)) {
         continue;
       }
       try {
         database.write(event.userId(), connection -> note(connection, event));
         done.add(entry);
       } catch (WaymarkException | SQLException failure) {
-        // It is claimed later; the others need not wait for its shard.
+        // It is claimed later, and so are others of its shard: each would wait for it as long.
+        failed.add(shard);
         log.info("Event {} is noted later: {}", event.id(), failure.getMessage());
       }
     }
@@ -122,26 +145,32 @@ final class Activity implements AutoCloseable {
                 """)) {
       insert.setLong(1, event.userId());
       insert.setObject(2, event.id());
-      insert.setString(3, event.type().word());
+      insert.setString(3, event.type());
       insert.setString(4, event.detail());
       insert.setObject(5, event.at().atOffset(ZoneOffset.UTC));
       if (insert.executeUpdate() == 0) {
         return false;
       }
       count.setLong(1, event.userId());
-      count.setString(2, event.type().word());
+      count.setString(2, event.type());
       count.executeUpdate();
       return true;
     }
   }
 
-  /** Ends after the event that is being noted; the rest of those it has is claimed by others. */
+  /**
+   * Ends after the event that is being noted, which is interrupted after 5 s; the rest of those it
+   * has is claimed by others.
+   */
   @Override
   public void close() {
     executor.shutdown();
     try {
       if (!executor.awaitTermination(5, TimeUnit.SECONDS)) {
         executor.shutdownNow();
+        if (!executor.awaitTermination(5, TimeUnit.SECONDS)) {
+          log.info("Hearing events has not ended within 10 s");
+        }
       }
     } catch (InterruptedException hurry) {
       executor.shutdownNow();

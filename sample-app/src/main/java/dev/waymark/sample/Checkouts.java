@@ -32,7 +32,10 @@ import org.slf4j.LoggerFactory;
  * <p><b>What holds.</b> A checkout ends. If confirmed, its order is confirmed and exactly one
  * payment was taken; if cancelled, its order is cancelled or gone, and none was kept: not even one
  * that was still on its way, since giving up calls the payment off where payments are decided.
- * Thread-safe.
+ *
+ * <p>That is as far as commits last. A promotion to a replica that had not got them all loses the
+ * last ones of its shard, and the other shard's stay: a payment may then lack its order, or an
+ * order its payment. Where that must not be, replicate synchronously. Thread-safe.
  */
 final class Checkouts {
   private static final Logger log = LoggerFactory.getLogger(Checkouts.class);
@@ -227,10 +230,10 @@ final class Checkouts {
             return false;
           }
           if (!endOrder(connection, checkout, Order.Status.CANCELLED, checkout.reason())) {
+            // No ids of users in the log: they may be personal data.
             log.info(
-                "Order {} of user {} went before its checkout ended; nothing was kept of its price",
-                checkout.orderId(),
-                checkout.userId());
+                "The order of checkout {} went before that ended; nothing was kept of its price",
+                checkout.id());
           }
           become(connection, checkout, State.CANCELLED, checkout.reason());
           return true;
@@ -252,7 +255,7 @@ final class Checkouts {
       try (ResultSet row = select.executeQuery()) {
         if (!row.next()) {
           // The task was written with it, and nobody removes one.
-          throw new IllegalStateException("User " + userId + " has no checkout " + id);
+          throw new IllegalStateException("There is no checkout " + id);
         }
         String reason = row.getString(4);
         return new Checkout(

@@ -58,7 +58,7 @@ final class EventStream implements AutoCloseable {
   /**
    * An event as it stands in the stream.
    *
-   * @param event null if this service has not written it, or a later version of it has
+   * @param event null if it is malformed: no version of this service has written it
    */
   record Entry(StreamMessageId place, @Nullable Event event) {}
 
@@ -80,7 +80,7 @@ final class EventStream implements AutoCloseable {
     for (Event event : events) {
       Map<String, String> fields = new LinkedHashMap<>();
       fields.put("id", event.id().toString());
-      fields.put("type", event.type().word());
+      fields.put("type", event.type());
       fields.put("user_id", Long.toString(event.userId()));
       fields.put("at", event.at().toString());
       fields.put("detail", event.detail());
@@ -190,11 +190,11 @@ final class EventStream implements AutoCloseable {
     try {
       return new Event(
           UUID.fromString(field(fields, "id")),
-          Event.Type.of(field(fields, "type")),
+          field(fields, "type"),
           Long.parseLong(field(fields, "user_id")),
           field(fields, "detail"),
           Instant.parse(field(fields, "at")));
-    } catch (IllegalArgumentException | java.time.DateTimeException unknown) {
+    } catch (IllegalArgumentException | java.time.DateTimeException malformed) {
       return null;
     }
   }

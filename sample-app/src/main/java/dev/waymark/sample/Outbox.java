@@ -78,7 +78,7 @@ final class Outbox {
           events.add(
               new Event(
                   rows.getObject(1, UUID.class),
-                  Event.Type.of(rows.getString(2)),
+                  rows.getString(2),
                   rows.getLong(3),
                   rows.getString(4),
                   rows.getObject(5, OffsetDateTime.class).toInstant()));

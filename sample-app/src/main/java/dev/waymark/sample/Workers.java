@@ -27,10 +27,12 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import javax.sql.DataSource;
@@ -54,7 +56,15 @@ final class Workers implements AutoCloseable {
   /** The name of the one that stands in {@code schema.sql}. */
   private static final String RELAY = "outbox";
 
+  /** Of each shard. */
   private static final int THREADS = 4;
+
+  /**
+   * How long db-scheduler waits for one answer of a shard. Its connections have no deadline: one to
+   * a primary that was frozen would be waited for for ever, whoever has been promoted since.
+   */
+  private static final Duration LONGEST_ANSWER = Duration.ofSeconds(10);
+
   private static final int MISSED_HEARTBEATS = 4;
   private static final Duration LONGEST_STOP = Duration.ofSeconds(5);
   private static final Duration FIRST_PAUSE = Duration.ofMillis(500);
@@ -84,11 +94,20 @@ final class Workers implements AutoCloseable {
   }
 
   /** Has a checkout carried on as soon as the transaction is committed, and only then. */
-  void schedule(Transaction transaction, long userId, UUID checkout) {
-    SchedulerClient.Builder.create(only(transaction.connection()))
-        .jdbcCustomization(new PostgreSqlJdbcCustomization(false, false))
-        .build()
-        .scheduleIfNotExists(CHECKOUT.instance(userId + "/" + checkout).scheduledTo(Instant.now()));
+  void schedule(Transaction transaction, long userId, UUID checkout) throws SQLException {
+    SchedulerClient client =
+        SchedulerClient.Builder.create(only(transaction.connection()))
+            .jdbcCustomization(new PostgreSqlJdbcCustomization(false, false))
+            .enablePriority()
+            .build();
+    try {
+      // A batch of one: to schedule one by itself asks again after a failure, and the transaction
+      // would then report that it is aborted instead of why.
+      client.scheduleBatch(
+          List.of(CHECKOUT.instance(userId + "/" + checkout).build()), Instant.now());
+    } catch (RuntimeException refused) {
+      throw causeOf(refused);
+    }
     String shard = transaction.shard();
     transaction.join(
         new TransactionHook() {
@@ -100,6 +119,16 @@ final class Workers implements AutoCloseable {
             }
           }
         });
+  }
+
+  /** What the database said, which decides what the client is told. */
+  private static SQLException causeOf(RuntimeException refused) {
+    for (Throwable cause = refused; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException said) {
+        return said;
+      }
+    }
+    throw refused;
   }
 
   /**
@@ -120,19 +149,22 @@ final class Workers implements AutoCloseable {
                 .increment();
           }
         };
-    Map<String, DataSource> sources = new TreeMap<>(database.shardDataSources());
-    sources.forEach(
-        (shard, source) -> {
+    Set<String> shards = new TreeSet<>();
+    database.map().shards().forEach(shard -> shards.add(shard.name()));
+    shards.forEach(
+        shard -> {
           if (!database.map().rangesOf(shard).isEmpty()) {
             List<Task<?>> tasks = List.of(checkoutTask(checkouts), relayTask(shard, relay));
             Scheduler scheduler =
-                Scheduler.create(source, tasks)
+                Scheduler.create(connectionsTo(shard), tasks)
                     .schedulerName(new SchedulerName.Fixed(name))
                     .threads(THREADS)
                     .pollingInterval(settings.poll())
                     .heartbeatInterval(settings.heartbeat())
                     .missedHeartbeatsLimit(MISSED_HEARTBEATS)
                     .shutdownMaxWait(LONGEST_STOP)
+                    // The relay has the higher one: checkouts do not keep events waiting.
+                    .enablePriority()
                     .jdbcCustomization(new PostgreSqlJdbcCustomization(false, false))
                     .addSchedulerListener(completions)
                     .addSchedulerListener(events)
@@ -152,7 +184,7 @@ final class Workers implements AutoCloseable {
             (instance, context) -> {
               String[] names = instance.getId().split("/");
               attempt(
-                  "Checkout " + instance.getId(),
+                  "Checkout " + names[1],
                   () -> checkouts.carryOn(Long.parseLong(names[0]), UUID.fromString(names[1])));
             });
   }
@@ -167,11 +199,33 @@ final class Workers implements AutoCloseable {
         .execute(
             (instance, context) -> {
               if (relay != null) {
-                attempt(
-                    "The relay of " + shard,
-                    () -> relay.relay(database.map().rangesOf(shard).get(0).from()));
+                attempt("The relay of " + shard, () -> relay.relay(anyKeyOf(shard)));
               }
             });
+  }
+
+  private long anyKeyOf(String shard) {
+    return database.map().rangesOf(shard).get(0).from();
+  }
+
+  /**
+   * Connections for db-scheduler, whose writes are taken for those of one key. As writes of unknown
+   * keys, which those of {@code shardDataSources()} are, each would keep all reads of the shard
+   * from the replicas until these have replayed it.
+   */
+  private DataSource connectionsTo(String shard) {
+    DataSource source = database.dataSource(anyKeyOf(shard));
+    return handingOut(
+        () -> {
+          Connection connection = source.getConnection();
+          try {
+            connection.setNetworkTimeout(Runnable::run, Math.toIntExact(LONGEST_ANSWER.toMillis()));
+            return connection;
+          } catch (SQLException | RuntimeException failure) {
+            connection.close();
+            throw failure;
+          }
+        });
   }
 
   private interface Attempt {
@@ -220,22 +274,48 @@ final class Workers implements AutoCloseable {
                     throw failure.getTargetException();
                   }
                 });
+    return handingOut(() -> open);
+  }
+
+  private interface Connections {
+    Connection next() throws SQLException;
+  }
+
+  private static DataSource handingOut(Connections connections) {
     return (DataSource)
         Proxy.newProxyInstance(
             Workers.class.getClassLoader(),
             new Class<?>[] {DataSource.class},
             (proxy, method, arguments) -> {
-              if (method.getName().equals("getConnection")) {
-                return open;
+              if (method.getName().equals("getConnection") && method.getParameterCount() == 0) {
+                return connections.next();
               }
               throw new UnsupportedOperationException(method.getName());
             });
   }
 
-  /** Finishes what is under way, if that takes no longer than 5 s; other processes do the rest. */
+  /**
+   * Finishes what is under way, if that takes no longer than 5 s, and interrupts it then; other
+   * processes do the rest. A shard that does not answer may make it take 22 s in all: 6 s for the
+   * look for due tasks, 10 s for tasks, 6 s for heartbeats.
+   */
   @Override
   public void close() {
-    // At the same time: a shard that hangs must not keep the others waiting.
-    schedulers.values().parallelStream().forEach(Scheduler::stop);
+    // Each by a thread of its own: a shard that hangs must not keep the others waiting.
+    List<Thread> stops = new ArrayList<>();
+    schedulers.forEach(
+        (shard, scheduler) -> {
+          Thread stop = new Thread(scheduler::stop, "waymark-sample-stop-" + shard);
+          stop.setDaemon(true);
+          stop.start();
+          stops.add(stop);
+        });
+    try {
+      for (Thread stop : stops) {
+        stop.join();
+      }
+    } catch (InterruptedException hurry) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -193,8 +193,13 @@ CREATE TABLE IF NOT EXISTS scheduled_tasks (
 );
 
 CREATE INDEX IF NOT EXISTS scheduled_tasks_due ON scheduled_tasks (execution_time);
+CREATE INDEX IF NOT EXISTS scheduled_tasks_by_priority ON scheduled_tasks (priority DESC, execution_time);
 CREATE INDEX IF NOT EXISTS scheduled_tasks_heartbeat ON scheduled_tasks (last_heartbeat);
 
 -- The one relay that each shard has. It stands here and is not made by whoever starts, who may find the shard down.
-INSERT INTO scheduled_tasks (task_name, task_instance, execution_time, picked, version)
-VALUES ('outbox', 'recurring', now(), false, 1) ON CONFLICT DO NOTHING;
+-- Its priority is above that of checkouts (50).
+INSERT INTO scheduled_tasks (task_name, task_instance, execution_time, picked, version, priority)
+VALUES ('outbox', 'recurring', now(), false, 1, 90) ON CONFLICT DO NOTHING;
+
+-- What was written before there were priorities; null would come before all others.
+UPDATE scheduled_tasks SET priority = CASE task_name WHEN 'outbox' THEN 90 ELSE 50 END WHERE priority IS NULL;
