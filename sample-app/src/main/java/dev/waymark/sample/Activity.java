@@ -168,8 +168,8 @@ final class Activity implements AutoCloseable {
     try {
       if (!executor.awaitTermination(5, TimeUnit.SECONDS)) {
         executor.shutdownNow();
-        if (!executor.awaitTermination(5, TimeUnit.SECONDS)) {
-          log.info("Hearing events has not ended within 10 s");
+        if (!executor.awaitTermination(2, TimeUnit.SECONDS)) {
+          log.info("Hearing events has not ended within 7 s");
         }
       }
     } catch (InterruptedException hurry) {

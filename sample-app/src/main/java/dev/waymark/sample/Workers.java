@@ -66,7 +66,7 @@ final class Workers implements AutoCloseable {
   private static final Duration LONGEST_ANSWER = Duration.ofSeconds(10);
 
   private static final int MISSED_HEARTBEATS = 4;
-  private static final Duration LONGEST_STOP = Duration.ofSeconds(5);
+  private static final Duration LONGEST_STOP = Duration.ofSeconds(2);
   private static final Duration FIRST_PAUSE = Duration.ofMillis(500);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
 
@@ -295,9 +295,9 @@ final class Workers implements AutoCloseable {
   }
 
   /**
-   * Finishes what is under way, if that takes no longer than 5 s, and interrupts it then; other
-   * processes do the rest. A shard that does not answer may make it take 22 s in all: 6 s for the
-   * look for due tasks, 10 s for tasks, 6 s for heartbeats.
+   * Finishes what is under way, if that takes no longer than 2 s, and interrupts it then; other
+   * processes do the rest. A shard that does not answer may make it take 16 s in all: 6 s for the
+   * look for due tasks, 4 s for tasks, 6 s for heartbeats.
    */
   @Override
   public void close() {

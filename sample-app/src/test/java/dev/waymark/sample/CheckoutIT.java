@@ -1,13 +1,18 @@
 package dev.waymark.sample;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.waymark.Consistency;
+import dev.waymark.UnavailableException;
 import dev.waymark.WaymarkConfig;
 import dev.waymark.sample.Client.Reply;
 import dev.waymark.testkit.TestCluster;
 import io.opentelemetry.api.OpenTelemetry;
 import java.math.BigDecimal;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashSet;
@@ -306,6 +311,26 @@ class CheckoutIT {
       assertThat(totals("" + id)).noneMatch(line -> line.startsWith("user.promoted"));
       stream.done("activity", left);
     }
+  }
+
+  @Test
+  void aTaskThatCannotBeWrittenInTimeIsToldAsThatAndNotAsAnAbortedTransaction() throws Exception {
+    long id = newUser().data().path("id").asLong();
+    WaymarkConfig hurry =
+        config.withCalls(new WaymarkConfig.Calls(Duration.ofSeconds(1), Consistency.session()));
+    String home = service.database().map().shardFor(id).name();
+    List<Order.Item> items = List.of(new Order.Item("A", 1, new BigDecimal("7.00")));
+    try (SampleService hurried = SampleService.open(hurry);
+        Connection held = cluster.shard(home).primary().connect();
+        Statement lock = held.createStatement()) {
+      held.setAutoCommit(false);
+      lock.execute("LOCK TABLE scheduled_tasks IN SHARE MODE");
+
+      assertThatThrownBy(() -> hurried.checkouts().begin(id, items, null))
+          .isInstanceOf(UnavailableException.class);
+      held.rollback();
+    }
+    assertThat(ledger.column("SELECT id FROM checkouts WHERE user_id = " + id)).isEmpty();
   }
 
   @Test
