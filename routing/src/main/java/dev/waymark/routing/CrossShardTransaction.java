@@ -156,15 +156,6 @@ public final class CrossShardTransaction {
     return participant(index, deadline());
   }
 
-  /** A server knows of its own statement only; that the whole of it failed is known here. */
-  private void refuseIfHalfDone() {
-    if (isHalfDone) {
-      throw rejected(
-          "a write failed before it was done on every shard",
-          new SQLException("the transaction can only be rolled back", "25P02"));
-    }
-  }
-
   /** The same, whose connection is waited for until an instant if it has to be opened. */
   Participant participant(int index, Deadline waiting) {
     if (isOver) {
@@ -191,6 +182,15 @@ public final class CrossShardTransaction {
       opened.cutOff();
     }
     return opened;
+  }
+
+  /** A server knows of its own statement only; that the whole of it failed is known here. */
+  private void refuseIfHalfDone() {
+    if (isHalfDone) {
+      throw rejected(
+          "a write failed before it was done on every shard",
+          new SQLException("the transaction can only be rolled back", "25P02"));
+    }
   }
 
   /**
@@ -237,13 +237,9 @@ public final class CrossShardTransaction {
       isHalfDone = false;
       return changed;
     } catch (SQLException failure) {
-      if (sending.canceller().isCancelled()) {
-        SQLException cancelled = FanOut.Canceller.cancelled();
-        cancelled.initCause(failure);
-        throw cancelled;
-      }
-      throw spread.until() == null
-          ? failure
+      SQLException told = sending.canceller().told(failure);
+      throw told != failure || spread.until() == null
+          ? told
           : FanOut.inTime(failure, spread.until(), FanOut.TRANSACTION_FAILED);
     } finally {
       dueAsBefore();

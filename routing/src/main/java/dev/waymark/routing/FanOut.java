@@ -170,6 +170,16 @@ final class FanOut {
       return isCancelled;
     }
 
+    /** A failure that may be the canceller's doing. */
+    SQLException told(SQLException failure) {
+      if (!isCancelled) {
+        return failure;
+      }
+      SQLException cancelled = cancelled();
+      cancelled.initCause(failure);
+      return cancelled;
+    }
+
     static SQLException cancelled() {
       return new SQLException("The query was cancelled by its user", "57014");
     }
@@ -431,7 +441,7 @@ final class FanOut {
     ShardAnswers answers = new ShardAnswers(running, options.canceller(), afterwards);
     if (failure != null) {
       running.forEach(ShardRows::close);
-      throw options.canceller().isCancelled() ? Canceller.cancelled() : failure;
+      throw options.canceller().told(failure);
     }
     try {
       return question.shape().isTotal()

@@ -35,12 +35,7 @@ final class ShardAnswers implements AutoCloseable {
 
   /** A failure while rows are read, which may be the canceller's doing. */
   SQLException told(SQLException failure) {
-    if (!canceller.isCancelled()) {
-      return failure;
-    }
-    SQLException cancelled = FanOut.Canceller.cancelled();
-    cancelled.initCause(failure);
-    return cancelled;
+    return canceller.told(failure);
   }
 
   boolean isClosed() {

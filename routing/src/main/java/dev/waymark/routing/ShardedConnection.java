@@ -297,24 +297,23 @@ final class ShardedConnection implements Connection {
     if (statement.form().isUpdatable()) {
       open.written().addOthers();
     }
-    try {
-      statement.runWithin(open.server());
-    } catch (SQLException failure) {
-      throw failed(open.shard(), open.node(), open.server(), failure);
-    }
+    runWithin(statement, open.shard(), open.node(), open.server());
   }
 
-  /**
-   * What is told of a statement that has failed within a transaction; perhaps its node has gone.
-   */
-  private SQLException failed(
-      LiveShard shard, NodeView node, Connection server, SQLException failure) {
-    // An abort closes connections as well, and says nothing of nodes.
-    if (isClosed || Failures.isOwnInterrupt() || !Failures.tookNodeAway(failure, server)) {
-      return failure;
+  /** Runs a statement in a transaction's part; if it fails, perhaps because the node has gone. */
+  private void runWithin(
+      ShardedStatement statement, LiveShard shard, NodeView node, Connection server)
+      throws SQLException {
+    try {
+      statement.runWithin(server);
+    } catch (SQLException failure) {
+      // An abort closes connections as well, and says nothing of nodes.
+      if (isClosed || Failures.isOwnInterrupt() || !Failures.tookNodeAway(failure, server)) {
+        throw failure;
+      }
+      shard.suspect(node, failure);
+      throw told(database.unavailability().ofTransaction(shard, node, failure));
     }
-    shard.suspect(node, failure);
-    return told(database.unavailability().ofTransaction(shard, node, failure));
   }
 
   private static void note(WrittenKeys written, ShardedStatement statement, Destination to) {
@@ -483,11 +482,7 @@ final class ShardedConnection implements Connection {
       note(part.written(), statement, to);
     }
     refuseToLeaveState(plan);
-    try {
-      statement.runWithin(part.connection());
-    } catch (SQLException failure) {
-      throw failed(part.shard(), part.node(), part.connection(), failure);
-    }
+    runWithin(statement, part.shard(), part.node(), part.connection());
   }
 
   private static void refuseToLeaveState(StatementPlan plan) throws SQLException {
@@ -655,11 +650,7 @@ final class ShardedConnection implements Connection {
         for (int i : part) {
           note(shard.written(), statement, to.get(i));
         }
-        try {
-          statement.runWithin(shard.connection());
-        } catch (SQLException failure) {
-          throw failed(shard.shard(), shard.node(), shard.connection(), failure);
-        }
+        runWithin(statement, shard.shard(), shard.node(), shard.connection());
         return;
       }
       if (open != null) {
@@ -678,11 +669,7 @@ final class ShardedConnection implements Connection {
             open.leavesState();
           }
         }
-        try {
-          statement.runWithin(open.server());
-        } catch (SQLException failure) {
-          throw failed(open.shard(), open.node(), open.server(), failure);
-        }
+        runWithin(statement, open.shard(), open.node(), open.server());
         return;
       }
       WrittenKeys written = new WrittenKeys();

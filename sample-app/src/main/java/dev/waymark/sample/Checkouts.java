@@ -41,6 +41,7 @@ final class Checkouts {
   private static final Logger log = LoggerFactory.getLogger(Checkouts.class);
 
   private final ShardedDatabase database;
+  private final Orders orders;
   private final PaymentService payments;
   private final Workers workers;
   private final Duration patience;
@@ -50,8 +51,14 @@ final class Checkouts {
    *
    * @param patience how long a payment may take; a checkout that is not paid by then is cancelled
    */
-  Checkouts(ShardedDatabase database, PaymentService payments, Workers workers, Duration patience) {
+  Checkouts(
+      ShardedDatabase database,
+      Orders orders,
+      PaymentService payments,
+      Workers workers,
+      Duration patience) {
     this.database = database;
+    this.orders = orders;
     this.payments = payments;
     this.workers = workers;
     this.patience = patience;
@@ -109,26 +116,7 @@ final class Checkouts {
    */
   Answered<Order> begin(long userId, List<Order.Item> items, Idempotency.@Nullable Request request)
       throws SQLException {
-    return database.transaction(
-        userId,
-        transaction -> {
-          Connection connection = transaction.connection();
-          String primary = Nodes.primaryOf(database, transaction.shard());
-          if (request != null) {
-            String earlier = Idempotency.begin(connection, userId, request);
-            if (earlier != null) {
-              return Answered.byWriting(
-                      Json.read(earlier, Order.class), transaction.shard(), primary)
-                  .again();
-            }
-          }
-          Order order = Orders.insert(connection, userId, items, Order.Status.PENDING);
-          begin(transaction, order);
-          if (request != null) {
-            Idempotency.keep(connection, userId, request, order);
-          }
-          return Answered.byWriting(order, transaction.shard(), primary);
-        });
+    return orders.create(userId, items, request, Order.Status.PENDING, this::begin);
   }
 
   private void begin(Transaction transaction, Order order) throws SQLException {

@@ -32,46 +32,44 @@ final class OrderRoutes {
             .answeringListOf("Order", "A page")
             .answering(304, null, "What you have still stands")
             .failingWith(Problem.INVALID_INPUT, Problem.NO_SUCH_USER, Problem.NO_SHARD_OWNS_KEY),
-        Operation.of(
-                HandlerType.POST,
-                "/users/{id}/orders",
-                "createOrder",
-                "A new order; the total is what the items come to",
-                this::create)
-            .with(Parameters.USER_ID, Parameters.IDEMPOTENCY_KEY)
-            .with(Body.json("OrderDraft", "What is ordered"))
-            .answering(201, "Order", "The order, and where it is")
-            .failingWith(
-                Problem.INVALID_JSON,
-                Problem.INVALID_INPUT,
-                Problem.NO_SUCH_USER,
-                Problem.NO_SHARD_OWNS_KEY,
-                Problem.BODY_TOO_LARGE,
-                Problem.UNSUPPORTED_MEDIA_TYPE,
-                Problem.IDEMPOTENCY_KEY_REUSED),
-        Operation.of(
-                HandlerType.POST,
-                "/users/{id}/checkout",
-                "checkOut",
-                "A new order that is paid from the user's account, or else cancelled: see its status",
-                this::checkOut)
-            .with(Parameters.USER_ID, Parameters.IDEMPOTENCY_KEY)
-            .with(Body.json("OrderDraft", "What is ordered and paid"))
-            .answering(202, "Order", "The order, still pending, and where it is")
-            .failingWith(
-                Problem.INVALID_JSON,
-                Problem.INVALID_INPUT,
-                Problem.NO_SUCH_USER,
-                Problem.NO_SHARD_OWNS_KEY,
-                Problem.BODY_TOO_LARGE,
-                Problem.UNSUPPORTED_MEDIA_TYPE,
-                Problem.IDEMPOTENCY_KEY_REUSED),
+        ordering(
+            Operation.of(
+                    HandlerType.POST,
+                    "/users/{id}/orders",
+                    "createOrder",
+                    "A new order; the total is what the items come to",
+                    this::create)
+                .with(Body.json("OrderDraft", "What is ordered"))
+                .answering(201, "Order", "The order, and where it is")),
+        ordering(
+            Operation.of(
+                    HandlerType.POST,
+                    "/users/{id}/checkout",
+                    "checkOut",
+                    "A new order that is paid from the user's account, or else cancelled: see its status",
+                    this::checkOut)
+                .with(Body.json("OrderDraft", "What is ordered and paid"))
+                .answering(202, "Order", "The order, still pending, and where it is")),
         Operation.of(
                 HandlerType.GET, "/users/{id}/orders/{order}", "getOrder", "One order", this::get)
             .with(Parameters.USER_ID, Parameters.ORDER_ID, Parameters.IF_NONE_MATCH)
             .answering(200, "Order", "The order")
             .answering(304, null, "What you have still stands")
             .failingWith(Problem.INVALID_INPUT, Problem.NO_SUCH_ORDER, Problem.NO_SHARD_OWNS_KEY));
+  }
+
+  /** What is so of all that creates an order. */
+  private static Operation ordering(Operation operation) {
+    return operation
+        .with(Parameters.USER_ID, Parameters.IDEMPOTENCY_KEY)
+        .failingWith(
+            Problem.INVALID_JSON,
+            Problem.INVALID_INPUT,
+            Problem.NO_SUCH_USER,
+            Problem.NO_SHARD_OWNS_KEY,
+            Problem.BODY_TOO_LARGE,
+            Problem.UNSUPPORTED_MEDIA_TYPE,
+            Problem.IDEMPOTENCY_KEY_REUSED);
   }
 
   /** What a client decides about an order, with whose it is. */

@@ -1,5 +1,6 @@
 package dev.waymark.sample;
 
+import dev.waymark.Transaction;
 import dev.waymark.routing.ShardedDatabase;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -71,13 +72,29 @@ final class Orders {
             }));
   }
 
+  /** What belongs to an order, written in the transaction that creates it. */
+  interface Addition {
+    void to(Transaction transaction, Order order) throws SQLException;
+  }
+
   /**
-   * Creates an order.
+   * Creates an order that nothing more is to be done for.
    *
    * @param request what makes it repeatable; null if it is not
    * @throws Refusal if there is no such user
    */
   Answered<Order> create(long userId, List<Order.Item> items, Idempotency.@Nullable Request request)
+      throws SQLException {
+    return create(userId, items, request, Order.Status.PLACED, (transaction, order) -> {});
+  }
+
+  /** The same with a status to begin with, and with what belongs to it. */
+  Answered<Order> create(
+      long userId,
+      List<Order.Item> items,
+      Idempotency.@Nullable Request request,
+      Order.Status status,
+      Addition addition)
       throws SQLException {
     return database.transaction(
         userId,
@@ -92,7 +109,8 @@ final class Orders {
                   .again();
             }
           }
-          Order created = insert(connection, userId, items, Order.Status.PLACED);
+          Order created = insert(connection, userId, items, status);
+          addition.to(transaction, created);
           if (request != null) {
             Idempotency.keep(connection, userId, request, created);
           }
@@ -100,12 +118,7 @@ final class Orders {
         });
   }
 
-  /**
-   * Writes an order, within a transaction on its user's shard.
-   *
-   * @throws Refusal if there is no such user; the transaction must be given up
-   */
-  static Order insert(
+  private static Order insert(
       Connection connection, long userId, List<Order.Item> items, Order.Status status)
       throws SQLException {
     try (PreparedStatement insert =

@@ -71,7 +71,7 @@ final class SampleService implements AutoCloseable {
     this.workers = new Workers(database, work, telemetry.registry());
     opened.push(workers);
     this.payments = new AccountPayments(database, emails::ring, work.openingBalance());
-    this.checkouts = new Checkouts(database, payments, workers, work.patience());
+    this.checkouts = new Checkouts(database, orders, payments, workers, work.patience());
   }
 
   /** Everything but the web server, as it is where nothing else is said. */
