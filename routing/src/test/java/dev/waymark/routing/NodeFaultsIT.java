@@ -43,23 +43,35 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What holds while servers fail: one shard of a primary and two replicas, anew for each test. */
+/**
+ * What holds while servers fail: one shard of a primary and two replicas. A test that leaves them
+ * as it found them says so by {@link #leftAsFound} and the next one has them too; after any other
+ * they are made anew.
+ */
 class NodeFaultsIT {
+  private static @Nullable TestCluster left;
+
   private TestCluster cluster;
   private ShardServers shard;
+  private boolean asFound;
 
   @BeforeEach
   void start() throws SQLException {
-    cluster = TestCluster.builder().shards(1).replicas(2).start();
+    TestCluster found = left;
+    left = null;
+    cluster = found != null ? found : TestCluster.builder().shards(1).replicas(2).start();
     shard = cluster.shard(0);
     try (ShardedDatabase database = ShardedDatabase.open(Clusters.config(cluster))) {
       Clusters.createSchema(cluster, database);
+      shard.primary().execute("DELETE FROM users");
       database.write(7, connection -> save(connection, 7, "first"));
     }
     await()
@@ -68,12 +80,32 @@ class NodeFaultsIT {
         .untilAsserted(
             () ->
                 assertThat(shard.replicas())
-                    .allMatch(replica -> count(replica, "SELECT count(*) FROM users") == 1));
+                    .hasSize(2)
+                    .allMatch(
+                        replica ->
+                            count(replica, "SELECT count(*) FROM users") == 1
+                                && count(replica, "SELECT count(*) FROM users WHERE name = 'first'")
+                                    == 1));
   }
 
   @AfterEach
   void stop() {
-    cluster.close();
+    if (asFound) {
+      left = cluster;
+    } else {
+      cluster.close();
+    }
+  }
+
+  @AfterAll
+  static void stopTheLast() {
+    if (left != null) {
+      left.close();
+    }
+  }
+
+  private void leftAsFound() {
+    asFound = true;
   }
 
   @Test
@@ -120,6 +152,7 @@ class NodeFaultsIT {
 
       assertThat(failures).isEmpty();
     }
+    leftAsFound();
   }
 
   @Test
@@ -136,6 +169,7 @@ class NodeFaultsIT {
           .untilAsserted(
               () -> assertThat(database.explain(7).reason()).isEqualTo(Reason.REPLICA_IS_FRESH));
     }
+    leftAsFound();
   }
 
   @Test
@@ -160,6 +194,8 @@ class NodeFaultsIT {
           .contains(primary.name() + " is not up: ")
           .endsWith("Nothing was sent, so the call may be repeated.");
     }
+    primary.start();
+    leftAsFound();
   }
 
   @Test
@@ -239,6 +275,7 @@ class NodeFaultsIT {
       assertThat(told).containsExactly("unknown");
       assertThat(count(primary, "SELECT count(*) FROM users WHERE id = 9")).isEqualTo(1);
     }
+    leftAsFound();
   }
 
   @Test
@@ -262,6 +299,7 @@ class NodeFaultsIT {
       primary.start();
       assertThat(count(primary, "SELECT count(*) FROM users WHERE id = 9")).isZero();
     }
+    leftAsFound();
   }
 
   @Test
@@ -283,6 +321,7 @@ class NodeFaultsIT {
               "Shard shard-1 had no answer: nodes went away under the read for key #");
     }
     assertThat(runs).hasValue(2);
+    leftAsFound();
   }
 
   @Test
@@ -333,6 +372,7 @@ class NodeFaultsIT {
       assertThat(write.outcome()).isEqualTo(Outcome.REJECTED);
       assertThat(troubles).isEmpty();
     }
+    leftAsFound();
   }
 
   @Test
@@ -365,6 +405,7 @@ class NodeFaultsIT {
       assertThat(database.nodes()).allMatch(NodeStatus::isUp);
       assertThat(troubles).isEmpty();
     }
+    leftAsFound();
   }
 
   @Test
@@ -397,6 +438,8 @@ class NodeFaultsIT {
       long looks = took / (config.monitor().interval().toNanos() / 2 * 9 / 10) + 2;
       assertThat(readings.get()).isLessThanOrEqualTo(3 * looks * 10);
     }
+    shard.servers().get(0).start();
+    leftAsFound();
   }
 
   // ---- wrong configurations -----------------------------------------------------------------
@@ -424,6 +467,7 @@ class NodeFaultsIT {
         .hasMessageContaining("shard-1: node " + shard.primary().name())
         .hasMessageContaining("password authentication failed")
         .hasMessageNotContaining("not-the-password");
+    leftAsFound();
   }
 
   @Test
@@ -446,6 +490,7 @@ class NodeFaultsIT {
     assertThatThrownBy(() -> ShardedDatabase.open(config))
         .isInstanceOf(ConfigurationException.class)
         .hasMessageContaining("both have the same system identifier");
+    leftAsFound();
   }
 
   @Test
@@ -481,6 +526,7 @@ class NodeFaultsIT {
           .isInstanceOf(ConfigurationException.class)
           .hasMessageContaining("shard-1: node " + shard.replicas().get(0).name());
     }
+    leftAsFound();
   }
 
   private static String trouble(ShardedDatabase database, PostgresServer server) {
@@ -517,6 +563,7 @@ class NodeFaultsIT {
       }
       await().until(() -> trouble(database, victim) == null);
     }
+    leftAsFound();
   }
 
   @Test
@@ -569,6 +616,7 @@ class NodeFaultsIT {
                     database.nodes().stream().allMatch(node -> node.pools().reads().active() == 0));
       }
     }
+    leftAsFound();
   }
 
   @Test
@@ -723,6 +771,7 @@ class NodeFaultsIT {
       database.write(7, connection -> save(connection, 7, "third"));
       assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("third");
     }
+    leftAsFound();
   }
 
   @Test
@@ -767,6 +816,8 @@ class NodeFaultsIT {
       first.join();
       assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("newer");
     }
+    shard.replicas().forEach(PostgresServer::resumeReplay);
+    leftAsFound();
   }
 
   @Test
@@ -816,6 +867,8 @@ class NodeFaultsIT {
       assertThat(read.value()).isEqualTo("newest");
       assertThat(read.route().reason()).isEqualTo(Reason.NO_REPLICA_IS_FRESH);
     }
+    shard.replicas().forEach(PostgresServer::resumeReplay);
+    leftAsFound();
   }
 
   @Test
@@ -853,6 +906,7 @@ class NodeFaultsIT {
       database.write(7, connection -> save(connection, 7, "after"));
       assertThat(database.<String, SQLException>read(7, c -> name(c, 7))).isEqualTo("after");
     }
+    leftAsFound();
   }
 
   private static WaymarkConfig.Lag withPrimaryReads(WaymarkConfig.Lag lag, int primaryReads) {
