@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes {@code docs/benchmarks.md} with its charts from the figures of the last runs, and keeps
- * those figures beside it. What is ahead of what is read from the figures, never written by hand.
+ * those figures beside it. What is ahead of what is read from the figures, never written by hand;
+ * why, each section says.
  */
 final class Report {
   private final List<Figure> figures;
@@ -28,7 +29,7 @@ final class Report {
   private final Path docs;
   private final Charting charting;
   private final StringBuilder page = new StringBuilder();
-  private final List<String> ahead = new ArrayList<>();
+  private final Map<Section, List<String>> ahead = new LinkedHashMap<>();
 
   private Report(
       List<Figure> figures,
@@ -140,7 +141,15 @@ final class Report {
     if (ahead.isEmpty()) {
       line("Nowhere, in what is judged below each table.");
     }
-    ahead.forEach(this::line);
+    ahead.forEach(
+        (section, sentences) -> {
+          sentences.forEach(this::line);
+          if (!section.behind().isEmpty()) {
+            line("");
+            line(section.behind());
+            line("");
+          }
+        });
     line("");
     page.append(sections);
     Files.writeString(docs.resolve("benchmarks.md"), page);
@@ -359,7 +368,9 @@ final class Report {
                         ? "."
                         : "; the ranges of their rounds overlap.");
             sentences.add(sentence);
-            ahead.add("- " + ours.group() + ": " + sentence);
+            ahead
+                .computeIfAbsent(section, each -> new ArrayList<>())
+                .add("- " + ours.group() + ": " + sentence);
           }
         }
       }

@@ -9,16 +9,28 @@ import java.util.List;
  * @param metric that is drawn, and by which contenders are judged first
  * @param judged further metrics by which they are judged
  * @param text what is measured, and how the peers are set up
+ * @param behind why a peer is ahead where one is, and what is planned; shown only then
  */
-record Section(String title, List<String> groups, String metric, List<String> judged, String text) {
+record Section(
+    String title,
+    List<String> groups,
+    String metric,
+    List<String> judged,
+    String text,
+    String behind) {
   Section {
     groups = List.copyOf(groups);
     judged = List.copyOf(judged);
   }
 
   private static Section of(
-      String title, List<String> groups, String metric, List<String> judged, String text) {
-    return new Section(title, groups, metric, judged, text.strip());
+      String title,
+      List<String> groups,
+      String metric,
+      List<String> judged,
+      String text,
+      String behind) {
+    return new Section(title, groups, metric, judged, text.strip(), behind.strip());
   }
 
   private static List<String> byThreads(String group) {
@@ -46,6 +58,11 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               new connections not verified, dialects said rather than detected, the event queue as it is by default.
               `shardingsphere` shards by a class (`CLASS_BASED`, faster than an inline expression), `shardingsphere-rw` also
               splits reads and writes, round robin; both have metadata checks and SQL logging off.
+              """,
+              """
+              Spring and AWS' wrapper without plugins route nothing: the caller says where to go, and nobody looks whether the
+              node is up or fresh. The `DataSource` finds shard, key and intent in the statement. Less is not planned: what is left
+              are its own JDBC objects.
               """),
           of(
               "Point read",
@@ -56,6 +73,10 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               One user by key on real servers, three shards with one replica each, from the replica, by 1, 4 and 16 threads.
               Contenders are set up as above, each with pools of at most 16 connections. `shardingsphere` without splitting
               reads from the primaries: its sharding rule knows no others.
+              """,
+              """
+              Who routes nothing or does not look at freshness does less for a call; beside a round trip it is small, and where
+              ranges overlap it cannot be told from noise.
               """),
           of(
               "Update",
@@ -65,6 +86,11 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               """
               One row changed by key. Every `DataSource` sends one statement in autocommit: one round trip. A write by key through
               Waymark is a transaction whose COMMIT also brings the position for the session's next reads: two round trips.
+              """,
+              """
+              A write by key opens a transaction and brings its position, without which a session could not read its own
+              write from a replica. A statement through the `DataSource` in autocommit asks for the position as well. Planned: nothing that gives the
+              position up; PostgreSQL does not tell it with the answer to COMMIT.
               """),
           of(
               "Insert",
@@ -73,6 +99,9 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               List.of("cpu_ns", "bytes"),
               """
               One row inserted by key; autocommit and transaction as for the update.
+              """,
+              """
+              As for the update.
               """),
           of(
               "Transaction of three statements",
@@ -81,6 +110,9 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               List.of("cpu_ns", "bytes"),
               """
               A user is read, changed and noted in another table, in one transaction on the primary, for every contender.
+              """,
+              """
+              As for the update: the position of the commit is one question more.
               """),
           of(
               "IN over three shards",
@@ -92,6 +124,10 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               fan-out: each shard is asked for its own key by an executor's thread, the last one by the caller's. CPU time and
               bytes are of all threads here, as several work for one call. Spring and AWS' wrapper ask one shard
               at a time; an application would do by hand what `raw` does.
+              """,
+              """
+              Merged results are pgjdbc's own result sets read row by row, each on a connection that is held until the end; the
+              types of what is compared are asked for once for each text.
               """),
           of(
               "Newest 20 over all shards",
@@ -100,6 +136,10 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               List.of("cpu_ns", "bytes"),
               """
               The newest twenty rows of all shards, merged; `raw`, threads and CPU time as above.
+              """,
+              """
+              As above. ShardingSphere answers with connections of the calling thread one after another where it finds that cheaper,
+              which on two processors can be.
               """),
           of(
               "Count by group over all shards",
@@ -109,6 +149,9 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               """
               `SELECT state, count(*) … GROUP BY state` over a thousand rows and five states on each shard; `raw` adds the shards'
               counts up in a hash table. Threads and CPU time as above.
+              """,
+              """
+              Groups are put together from the servers' own values, with the types and digits that one server would give.
               """),
           of(
               "Hit in L1",
@@ -119,7 +162,8 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               CPU time and bytes of a hit in the process. `raw` is Caffeine with a time to live; `spring` is Spring's cache over the
               same, called as its interceptor calls it (with neither proxy nor key expression); `redisson` is its local cached map,
               `jetcache` has two levels with invalidation by broadcast.
-              """),
+              """,
+              ""),
           of(
               "Hit in L2",
               List.of("l2-hit"),
@@ -128,6 +172,10 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               """
               The time of one hit in Redis. `raw` is a GET of as many bytes through the same client, undecoded; `redisson-bucket`
               decodes JSON; `jetcache` uses Jedis, which blocks on the socket in the caller's thread.
+              """,
+              """
+              The bare client's bytes are not decoded. What is left is an envelope that says until when the value is valid and of
+              which epoch it is, and Jackson.
               """),
           of(
               "Miss",
@@ -138,6 +186,10 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               A key that Redis does not have: asked for, loaded from rows that cost nothing, put there. `raw` is GET and SET by the
               bare client, `redisson-bucket` the same with JSON, `jetcache` its loader. Waymark asks by a script, which
               gives it a lease, and does not wait for its value to arrive: the next call may find the connection busy with it.
+              """,
+              """
+              A miss takes a lease, so that of all processes one loads, and an old row is never put back. Peers put what they have
+              read, whatever happened meanwhile.
               """),
           of(
               "Mixed reads and writes, end to end",
@@ -155,6 +207,11 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               Queries are what `pg_stat_statements` has counted on the servers while this contender alone was open, divided by its calls:
               BEGIN, COMMIT, Waymark's horizons and its monitor included. Stale is a read that shows less than was committed
               when it began. CPU time is of the whole process.
+              """,
+              """
+              A write through Waymark is a transaction with a position, an announcement in Redis before COMMIT and another after
+              it: four round trips to PostgreSQL and two to Redis beside one statement in autocommit. Who does not announce is faster, and stale: see
+              the last columns. Planned: fewer round trips around the announcement.
               """),
           of(
               "Stampede",
@@ -164,7 +221,8 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               """
               Two JVMs with 64 threads each ask for one cold key at the same moment; a load takes 100 ms. `raw` is a loading cache of Caffeine
               in each JVM. How often the row was loaded, and until when the last thread had it.
-              """),
+              """,
+              ""),
           of(
               "Hit ratio",
               List.of("hit-ratio"),
@@ -172,7 +230,8 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               List.of(),
               """
               Share of hits on a Zipf trace over 100,000 keys, by size and skew. `raw` is Caffeine of the same size.
-              """),
+              """,
+              ""),
           of(
               "Offload",
               List.of("offload"),
@@ -181,7 +240,8 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               """
               Share of reads that replicas answered, with 10 % writes and about 5 ms between two calls of a client. `raw` asks for no
               consistency; `sticky-2s` reads from the primary for two seconds after each write, as many routers do.
-              """),
+              """,
+              ""),
           of(
               "Invalidation and promotion",
               List.of("invalidation", "promotion"),
@@ -190,7 +250,8 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               """
               How long after a commit another cache's reader gets the new value; how long after a promoted primary's first write
               the library's first one succeeds.
-              """),
+              """,
+              ""),
           of(
               "Start-up",
               List.of("start-up"),
@@ -199,6 +260,10 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               """
               From the first line of `main` in a new JVM to the first row from real servers: three shards with a replica each. One
               process is one sample. `cpu_ms` is of the whole process, with what the JVM itself needs.
+              """,
+              """
+              The `DataSource` reads the catalogue (what is volatile, what is a view) and loads the classes that read statements before its first
+              one. Monitors and pools of all nodes start with the database.
               """),
           of(
               "Weight",
@@ -207,6 +272,9 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               List.of("jars"),
               """
               What is on the class path for it, pool and driver included.
+              """,
+              """
+              A parser, YAML and metrics are what they are.
               """),
           of(
               "Cost as work grows",
@@ -217,7 +285,8 @@ record Section(String title, List<String> groups, String metric, List<String> ju
               The keyed read on the stub driver with more shards (3 to 1,000; also `raw`, for which the processor's caches get too
               small in the same way), ranges (3 to 100,000), sessions that take turns and keys. `raw` is here the same
               contender with the least of it, so the ratio is the growth.
-              """));
+              """,
+              ""));
 
   /** A goal of the project, as a bound on one figure. */
   record Goal(

@@ -53,6 +53,7 @@ class ReportTest {
         .containsSubsequence(
             "## Where a peer is ahead",
             "- routing: **aws is ahead of waymark-keyed**",
+            "route nothing: the caller says where to go",
             "## Routing alone");
   }
 
@@ -99,6 +100,13 @@ class ReportTest {
         .contains(
             "| Point read by key: within the null control | refused: the null control was not quiet")
         .doesNotContain("is ahead of");
+  }
+
+  @Test
+  void whyAPeerIsAheadIsSaidOnlyWhereOneIs() throws IOException {
+    measure(120, 118, 150, 160);
+
+    assertThat(page()).doesNotContain("route nothing: the caller says where to go");
   }
 
   private void measure(double raw, double control, double ours, double peer) throws IOException {
