@@ -8,7 +8,9 @@ import java.sql.DatabaseMetaData;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -56,12 +58,32 @@ final class StubCatalogue {
    * @param state what the node says of itself
    */
   static PreparedStatement statement(String prepared, Supplier<List<Object>> state) {
+    // Of several statements in one text, those whose results are still to come.
+    Deque<String> coming = new ArrayDeque<>();
     return stub(
         PreparedStatement.class,
         (proxy, method, arguments) ->
-            method.getName().equals("executeQuery")
-                ? rows(answer(arguments == null ? prepared : (String) arguments[0], state))
-                : nothing(method));
+            switch (method.getName()) {
+              case "executeQuery" ->
+                  rows(answer(arguments == null ? prepared : (String) arguments[0], state));
+              case "execute" -> {
+                coming.clear();
+                coming.addAll(
+                    List.of((arguments == null ? prepared : (String) arguments[0]).split(";")));
+                yield isQuery(coming.peek());
+              }
+              case "getMoreResults" -> {
+                coming.poll();
+                yield isQuery(coming.peek());
+              }
+              case "getResultSet" ->
+                  isQuery(coming.peek()) ? rows(answer(coming.peek(), state)) : null;
+              default -> nothing(method);
+            });
+  }
+
+  private static boolean isQuery(String sql) {
+    return sql != null && sql.strip().startsWith("SELECT");
   }
 
   /** A table: names of columns, and rows. */
@@ -94,10 +116,11 @@ final class StubCatalogue {
     }
     if (lower.contains("current_schemas")) {
       return new Table(
-          List.of("current_schemas"), List.of(List.of(List.of("pg_catalog", "public"))));
+          List.of("current_setting", "schema"),
+          List.of(List.of("18.6", "pg_catalog"), List.of("18.6", "public")));
     }
     // Of the server's own relations none is in the measured statement; the users' are these.
-    if (lower.contains("c.relkind") && lower.contains("c.oid >=")) {
+    if (lower.contains("c.relkind") && lower.contains("and not\n")) {
       return new Table(
           RELATION,
           List.of(relation("users", "id", "name"), relation("visits", "user_id", "note")));

@@ -5,6 +5,7 @@ import dev.waymark.UnavailableException;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /** Reads every shard's catalogue: of its primary, or of a replica while there is none. */
 final class CatalogueSource implements SqlCatalogueKeeper.Source {
@@ -17,21 +18,55 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
 
   @Override
   public List<SqlCatalogue> load() throws SQLException {
-    List<SqlCatalogue> catalogues = new ArrayList<>();
-    for (LiveShard shard : database.shards()) {
-      // Without a primary a replica's will do: nobody changes the schema meanwhile, and reads go
-      // on.
-      Consistency consistency =
-          shard.view().primary() == null ? Consistency.eventual() : Consistency.strong();
+    List<SqlCatalogue> catalogues = onEveryShard(loader::loadMade);
+    String version = catalogues.get(0).builtIns().serverVersion();
+    // What servers of two versions bring along has to be compared, and so to be known.
+    return catalogues.stream().allMatch(each -> each.builtIns().serverVersion().equals(version))
+        ? catalogues
+        : onEveryShard(loader::load);
+  }
+
+  @Override
+  public BuiltIns loadBuiltIns() throws SQLException {
+    SQLException failure = null;
+    // Any shard tells it, and one that is down must not keep statements for others from a replica.
+    for (LiveShard shard : upFirst()) {
       try {
-        catalogues.add(
-            database
-                .reads()
-                .<SqlCatalogue, SQLException>readOnce(shard, consistency, null, loader::load));
-      } catch (UnavailableException unreachable) {
-        throw new SQLException(unreachable.getMessage(), "08001", unreachable);
+        return on(shard, loader::loadBuiltIns);
+      } catch (SQLException unreadable) {
+        if (failure != null) {
+          unreadable.addSuppressed(failure);
+        }
+        failure = unreadable;
       }
     }
+    throw Objects.requireNonNull(failure, "a database has shards");
+  }
+
+  private List<LiveShard> upFirst() {
+    List<LiveShard> shards = new ArrayList<>();
+    database.shards().stream().filter(each -> each.view().primary() != null).forEach(shards::add);
+    database.shards().stream().filter(each -> !shards.contains(each)).forEach(shards::add);
+    return shards;
+  }
+
+  private List<SqlCatalogue> onEveryShard(Work<SqlCatalogue, SQLException> reading)
+      throws SQLException {
+    List<SqlCatalogue> catalogues = new ArrayList<>();
+    for (LiveShard shard : database.shards()) {
+      catalogues.add(on(shard, reading));
+    }
     return catalogues;
+  }
+
+  private <T> T on(LiveShard shard, Work<T, SQLException> reading) throws SQLException {
+    // Without a primary a replica's will do: nobody changes the schema meanwhile, and reads go on.
+    Consistency consistency =
+        shard.view().primary() == null ? Consistency.eventual() : Consistency.strong();
+    try {
+      return database.reads().<T, SQLException>readOnce(shard, consistency, null, reading);
+    } catch (UnavailableException unreachable) {
+      throw new SQLException(unreachable.getMessage(), "08001", unreachable);
+    }
   }
 }

@@ -203,7 +203,7 @@ final class Effects {
       SqlToken token = tokens.get(i);
       if (token.kind() == SqlToken.Kind.OPERATOR) {
         if (names.volatileOperators().contains(token.text())
-            || !names.isQuietOperator(token.text()) && !isPartOfSyntax(token)) {
+            || !isPartOfSyntax(token) && !names.isQuietOperator(token.text())) {
           judgement.unsure("the operator " + token.text() + " is not known to be quiet");
         }
       } else if (token.isName()) {

@@ -23,6 +23,13 @@ sealed interface KeySource {
       spans = List.copyOf(spans);
     }
 
+    /** Whether it is one key or none, whatever the parameters hold. */
+    boolean isAtMostOne() {
+      return spans.isEmpty()
+          && terms.size() <= 1
+          && terms.stream().noneMatch(KeyTerm.InArray.class::isInstance);
+    }
+
     /**
      * The keys asked for, ascending; none if they are all NULL.
      *

@@ -213,6 +213,10 @@ final class Planner {
       return new Plan(
           verdict, keys, null, null, several, confinement.used(), hints, catalogue.version());
     }
+    if (keys instanceof KeySource.Keys found && found.isAtMostOne()) {
+      return new Plan(
+          verdict, keys, null, null, null, confinement.used(), hints, catalogue.version());
+    }
     CrossShard.Answer answer = CrossShard.of(statement, tables, catalogue);
     Refusal refusal = loose != null ? answer.refusal() : null;
     if (refusal != null && loose != null) {

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -77,7 +78,9 @@ final class Plans {
 
   private StatementPlan make(String sql, Markers markers, SqlCatalogue catalogue) {
     SqlScanner.Backslash backslash = SqlScanner.Backslash.LITERAL;
-    Plan plan = new Planner(tables, catalogue, backslash, reader).plan(sql, markers);
+    Plan plan =
+        completing(
+            catalogue, known -> new Planner(tables, known, backslash, reader).plan(sql, markers));
     StatementPlan made;
     try {
       List<List<SqlToken>> statements = SqlScanner.scan(sql, markers, backslash).statements();
@@ -124,8 +127,20 @@ final class Plans {
 
   /** How a write is done on several shards, or why not. */
   SpreadWrites.Answer acrossShards(String sql, Markers markers) {
-    return new Planner(tables, keeper.current(), SqlScanner.Backslash.LITERAL, reader)
-        .acrossShards(sql, markers);
+    return completing(
+        keeper.current(),
+        known ->
+            new Planner(tables, known, SqlScanner.Backslash.LITERAL, reader)
+                .acrossShards(sql, markers));
+  }
+
+  /** Plans by what is known, and once more by all that can be known if that is asked for. */
+  private <T> T completing(SqlCatalogue catalogue, Function<SqlCatalogue, T> planning) {
+    try {
+      return planning.apply(catalogue);
+    } catch (BuiltIns.UnreadException needed) {
+      return planning.apply(keeper.completed(catalogue));
+    }
   }
 
   /** A server has refused to run a text as a read. */

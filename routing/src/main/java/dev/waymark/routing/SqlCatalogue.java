@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,14 @@ final class SqlCatalogue {
       columns = List.copyOf(columns);
       behind = List.copyOf(behind);
       Objects.requireNonNull(kind, "kind");
+    }
+
+    /**
+     * Whether it has the same columns and does the same. Not a record's own equals: the runtime
+     * puts that together from a hundred classes when it is first called, in a process that starts.
+     */
+    boolean isLike(RelationRow other) {
+      return kind == other.kind && columns.equals(other.columns) && behind.equals(other.behind);
     }
   }
 
@@ -97,11 +106,11 @@ final class SqlCatalogue {
   }
 
   /**
-   * Everything that was read.
+   * What was read of what users made, or of everything.
    *
    * @param searchPath the schemas that a name without one is looked for in, the first one first
-   * @param operators the names of all operators
-   * @param volatileOperators those of which at least one calls a volatile function
+   * @param operators the names of operators
+   * @param volatileOperators those of which at least one calls a volatile function, whoever made it
    * @param volatileTypes the names of types that are read, written or cast by a volatile function
    * @param domainChecks what a cast to a domain runs, as queries, by the domain's name
    * @param alarms why nothing can be proved at all in this database; empty almost always
@@ -136,44 +145,81 @@ final class SqlCatalogue {
 
   private final Map<String, List<FunctionRow>> functions;
   private final Set<String> volatileFieldNames;
+  private final BuiltIns builtIns;
 
-  private SqlCatalogue(long version, Rows rows) {
+  private SqlCatalogue(long version, Rows rows, BuiltIns builtIns) {
     this.version = version;
     this.rows = rows;
     this.relations = new HashMap<>();
     this.functions = new HashMap<>();
-    this.volatileFieldNames = new HashSet<>();
+    this.volatileFieldNames = volatileFieldNames(rows.functions());
+    this.builtIns = builtIns;
     for (RelationRow row : rows.relations()) {
       relations.computeIfAbsent(row.name(), name -> new HashMap<>()).put(row.schema(), row);
     }
     for (FunctionRow row : rows.functions()) {
       functions.computeIfAbsent(row.name(), name -> new ArrayList<>()).add(row);
-      if (row.volatility() == Volatility.VOLATILE && row.arity() == Arity.ONE) {
-        volatileFieldNames.add(row.name());
-      }
     }
   }
 
   /** The same relations and functions, so that the tables of names need not be made again. */
-  private SqlCatalogue(SqlCatalogue like, Rows rows) {
+  private SqlCatalogue(SqlCatalogue like, Rows rows, BuiltIns builtIns) {
     this.version = like.version;
     this.rows = rows;
     this.relations = like.relations;
     this.functions = like.functions;
     this.volatileFieldNames = like.volatileFieldNames;
+    this.builtIns = builtIns;
+  }
+
+  /** The names of those that {@code x.name} may call. */
+  static Set<String> volatileFieldNames(List<FunctionRow> functions) {
+    Set<String> names = new HashSet<>();
+    for (FunctionRow row : functions) {
+      if (row.volatility() == Volatility.VOLATILE && row.arity() == Arity.ONE) {
+        names.add(row.name());
+      }
+    }
+    return names;
   }
 
   /** A catalogue of what was read. */
   static SqlCatalogue of(long version, Rows rows) {
-    return new SqlCatalogue(version, rows);
+    return of(version, rows, BuiltIns.none());
+  }
+
+  /**
+   * A catalogue of what users made, on top of what the server brings along. If that is unread,
+   * questions that it may have an answer to throw {@link BuiltIns.UnreadException}.
+   */
+  static SqlCatalogue of(long version, Rows rows, BuiltIns builtIns) {
+    return new SqlCatalogue(version, rows, builtIns);
   }
 
   /** Nothing is known: no statement that names anything is proved to read. */
   static SqlCatalogue unknown() {
-    return new SqlCatalogue(
+    return of(
         0,
         new Rows(
             List.of(), List.of(), List.of(), Set.of(), Set.of(), Set.of(), Map.of(), List.of()));
+  }
+
+  /** The same with what its server brings along, of which it gives the same answers as before. */
+  SqlCatalogue with(BuiltIns read) {
+    if (!read.serverVersion().equals(builtIns.serverVersion())) {
+      throw new IllegalArgumentException(
+          "PostgreSQL "
+              + builtIns.serverVersion()
+              + " does not bring along what "
+              + read.serverVersion()
+              + " does");
+    }
+    return new SqlCatalogue(this, rows, read);
+  }
+
+  /** What the server brings along. */
+  BuiltIns builtIns() {
+    return builtIns;
   }
 
   /** Grows with each change. */
@@ -193,19 +239,20 @@ final class SqlCatalogue {
             rows.volatileOperators(),
             rows.volatileTypes(),
             rows.domainChecks(),
-            rows.alarms()));
+            rows.alarms()),
+        builtIns);
   }
 
   /** The relation that a name means, null if there is none or it is not certain. */
   @Nullable RelationRow relation(List<String> name) {
-    Map<String, RelationRow> found = relations.getOrDefault(name.get(name.size() - 1), Map.of());
+    String last = name.get(name.size() - 1);
     if (name.size() == 2) {
-      return found.get(name.get(0));
+      return relation(name.get(0), last);
     } else if (name.size() > 2) {
       return null;
     }
     for (String schema : rows.searchPath()) {
-      RelationRow row = found.get(schema);
+      RelationRow row = relation(schema, last);
       if (row != null) {
         return row;
       }
@@ -213,10 +260,16 @@ final class SqlCatalogue {
     return null;
   }
 
+  private @Nullable RelationRow relation(String schema, String name) {
+    RelationRow made = relations.getOrDefault(name, Map.of()).get(schema);
+    return made != null ? made : builtIns.relation(schema, name);
+  }
+
   /** Every function that a call of the name may mean, whatever its arguments. */
   List<FunctionRow> functions(List<String> name) {
-    List<FunctionRow> all = functions.getOrDefault(name.get(name.size() - 1), List.of());
-    return all.stream()
+    String last = name.get(name.size() - 1);
+    return Stream.concat(
+            builtIns.functions(last).stream(), functions.getOrDefault(last, List.of()).stream())
         .filter(
             row ->
                 name.size() == 2
@@ -227,12 +280,13 @@ final class SqlCatalogue {
 
   /** Whether {@code x.name} may call a volatile function. */
   boolean isVolatileField(String name) {
-    return volatileFieldNames.contains(name);
+    return volatileFieldNames.contains(name) || builtIns.isVolatileField(name);
   }
 
   /** Whether every operator of the name is there and calls only quiet functions. */
   boolean isQuietOperator(String name) {
-    return rows.operators().contains(name) && !rows.volatileOperators().contains(name);
+    return !rows.volatileOperators().contains(name)
+        && (rows.operators().contains(name) || builtIns.hasOperator(name));
   }
 
   /** Operators that call volatile functions; empty almost always. */
@@ -261,16 +315,30 @@ final class SqlCatalogue {
    * Temporary tables and search paths are the sessions' own affair.
    */
   boolean isLike(SqlCatalogue other) {
-    return relations().equals(other.relations())
-        && Set.copyOf(rows.functions()).equals(Set.copyOf(other.rows.functions()))
+    List<RelationRow> own = comparable();
+    return own.size() == other.comparable().size()
+        && own.stream().allMatch(other::holds)
+        && areLike(functions, other.functions)
         && rows.operators().equals(other.rows.operators())
         && rows.volatileOperators().equals(other.rows.volatileOperators())
         && rows.volatileTypes().equals(other.rows.volatileTypes())
         && rows.domainChecks().equals(other.rows.domainChecks())
-        && rows.alarms().equals(other.rows.alarms());
+        && rows.alarms().equals(other.rows.alarms())
+        && builtIns.areLike(other.builtIns);
   }
 
-  private Set<RelationRow> relations() {
+  /** Whether two catalogues' functions by name are the same, in whichever order they were read. */
+  static boolean areLike(
+      Map<String, List<FunctionRow>> functions, Map<String, List<FunctionRow>> other) {
+    return functions.keySet().equals(other.keySet())
+        && functions.entrySet().stream()
+            .allMatch(
+                each ->
+                    Set.copyOf(each.getValue())
+                        .equals(Set.copyOf(other.getOrDefault(each.getKey(), List.of()))));
+  }
+
+  private List<RelationRow> comparable() {
     // What a large value is stored in is named by a number that differs from server to server, and
     // what deals keys by the ranges that a shard owns.
     return rows.relations().stream()
@@ -279,7 +347,12 @@ final class SqlCatalogue {
                 row.kind() != RelationKind.TEMPORARY
                     && !row.schema().equals("pg_toast")
                     && !row.name().startsWith(ShardSchema.SEQUENCES))
-        .collect(java.util.stream.Collectors.toUnmodifiableSet());
+        .toList();
+  }
+
+  private boolean holds(RelationRow row) {
+    RelationRow found = relations.getOrDefault(row.name(), Map.of()).get(row.schema());
+    return found != null && found.isLike(row);
   }
 
   /** The same, with a reason why nothing can be proved. */
@@ -296,7 +369,8 @@ final class SqlCatalogue {
             rows.volatileOperators(),
             rows.volatileTypes(),
             rows.domainChecks(),
-            alarms));
+            alarms),
+        builtIns);
   }
 
   /** Why nothing can be proved at all; empty almost always. */

@@ -21,6 +21,13 @@ final class SqlCatalogueKeeper {
      * @throws SQLException if one of them cannot be read now
      */
     List<SqlCatalogue> load() throws SQLException;
+
+    /**
+     * What the shards' servers bring along, for catalogues of {@link #load} that do not know it.
+     *
+     * @throws SQLException if it cannot be read now
+     */
+    BuiltIns loadBuiltIns() throws SQLException;
   }
 
   /**
@@ -74,6 +81,37 @@ final class SqlCatalogueKeeper {
       }
       held = now;
       return now.catalogue();
+    }
+  }
+
+  /**
+   * The same catalogue with what the servers bring along, for a statement that asks for that; an
+   * unknown one if that cannot be read now. What is held already goes on to serve the statements
+   * for which it is enough.
+   */
+  SqlCatalogue completed(SqlCatalogue catalogue) {
+    synchronized (this) {
+      Held now = held;
+      boolean isHeld = now.catalogue().version() == catalogue.version();
+      if (isHeld && now.catalogue().builtIns().areRead()) {
+        return now.catalogue();
+      }
+      BuiltIns read;
+      try {
+        read = source.loadBuiltIns();
+      } catch (SQLException unreadable) {
+        return SqlCatalogue.unknown();
+      }
+      if (!read.serverVersion().equals(catalogue.builtIns().serverVersion())) {
+        // Upgraded since.
+        changed();
+        return SqlCatalogue.unknown();
+      }
+      SqlCatalogue completed = catalogue.with(read);
+      if (isHeld) {
+        held = new Held(completed, now.since(), now.until());
+      }
+      return completed;
     }
   }
 

@@ -22,13 +22,17 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a {@link SqlCatalogue} from a server. What the server brings along is read once, which
- * takes a few hundred milliseconds; what users made is read each time, in a few round trips. Safe
- * to share.
+ * Reads a {@link SqlCatalogue} from a server. What users made is read each time, in two round
+ * trips. What the server brings along, objects below 16384 (PostgreSQL's FirstNormalObjectId), is
+ * read once, when it is first needed. Safe to share.
  */
 final class SqlCatalogueLoader {
-  /** Objects below are the server's own: FirstNormalObjectId of PostgreSQL. */
-  private static final int FIRST_OF_USERS = 16384;
+  /** With the server's version, which the driver's metadata would tell by many more classes. */
+  private static final String SEARCH_PATH =
+      """
+      SELECT current_setting('server_version'), schema
+      FROM unnest(current_schemas(true)) WITH ORDINALITY AS path (schema, place) ORDER BY place
+      """;
 
   private static final String RELATIONS =
       """
@@ -40,7 +44,9 @@ final class SqlCatalogueLoader {
                (SELECT array_agg('SELECT ' || pg_get_expr(p.polqual, p.polrelid))
                 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polqual IS NOT NULL) END
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 't') AND c.oid %s %d
+      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 't') AND %s
+        (c.oid < 16384 AND (n.nspname IN ('information_schema', 'pg_toast')
+                            OR n.nspname = 'pg_catalog' AND starts_with(c.relname::text, 'pg_')))
       """;
 
   /** An aggregate is as volatile as the functions that it is made of, whatever it says itself. */
@@ -61,15 +67,19 @@ final class SqlCatalogueLoader {
                     AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')
                   THEN coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) END
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-      WHERE p.oid %s %d
+      WHERE p.oid %s 16384
       """;
 
   private static final String OPERATORS =
       """
       SELECT o.oprname, bool_or(p.provolatile = 'v')
       FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
+      WHERE o.oid >= 16384 OR p.provolatile = 'v'
       GROUP BY o.oprname
       """;
+
+  private static final String BUILT_IN_OPERATORS =
+      "SELECT DISTINCT oprname FROM pg_operator WHERE oid < 16384";
 
   private static final String TYPES =
       """
@@ -96,84 +106,140 @@ final class SqlCatalogueLoader {
       WHERE p.provolatile = 'v' AND c.castcontext = 'i' AND c.oid >= 16384
       """;
 
-  /** What the server brings along. */
-  private record BuiltIn(
-      String serverVersion, List<RelationRow> relations, List<FunctionRow> functions) {}
+  /**
+   * So that the server prints every other name with its schema; and so that nothing waits for a
+   * migration, which may hold the lock that the server takes to print a view.
+   */
+  private static final String SETTINGS =
+      "SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = '500ms'";
+
+  /** Everything that users made, in one text: one round trip. The search path comes first. */
+  private static final String MADE =
+      String.join(
+          ";",
+          SEARCH_PATH,
+          SETTINGS,
+          RELATIONS.formatted("NOT"),
+          FUNCTIONS.formatted(">="),
+          OPERATORS,
+          TYPES,
+          DOMAINS,
+          ALARMS);
 
   private final AtomicLong version = new AtomicLong();
-  private volatile @Nullable BuiltIn builtIn;
+  private volatile @Nullable BuiltIns builtIns;
 
   /**
-   * Reads the catalogue as the connection's session sees it.
+   * Reads the catalogue as the connection's session sees it, without what the server brings along
+   * unless that has been read before.
    *
    * @param connection in auto-commit mode; its search path is as before when this returns or throws
    * @throws SQLException also if a schema change in progress keeps a view locked for more than half
    *     a second
    */
+  SqlCatalogue loadMade(Connection connection) throws SQLException {
+    return inTransaction(connection, this::made);
+  }
+
+  /** Reads everything; otherwise as {@link #loadMade}. */
   SqlCatalogue load(Connection connection) throws SQLException {
-    List<String> searchPath;
-    try (Statement statement = connection.createStatement();
-        ResultSet answer = statement.executeQuery("SELECT current_schemas(true)")) {
-      answer.next();
-      searchPath = strings(answer.getArray(1));
-    }
+    SqlCatalogue made = loadMade(connection);
+    return made.builtIns().areRead() ? made : made.with(loadBuiltIns(connection));
+  }
+
+  /** Reads what the server brings along; otherwise as {@link #loadMade}. */
+  BuiltIns loadBuiltIns(Connection connection) throws SQLException {
+    BuiltIns read =
+        inTransaction(
+            connection,
+            statement -> {
+              statement.execute(SETTINGS);
+              return BuiltIns.of(
+                  column(statement.executeQuery("SHOW server_version")).get(0),
+                  relations(statement.executeQuery(RELATIONS.formatted(""))),
+                  functions(statement.executeQuery(FUNCTIONS.formatted("<"))),
+                  Set.copyOf(column(statement.executeQuery(BUILT_IN_OPERATORS))));
+            });
+    builtIns = read;
+    return read;
+  }
+
+  /** Reads something. */
+  private interface Reading<T> {
+    T read(Statement statement) throws SQLException;
+  }
+
+  private static <T> T inTransaction(Connection connection, Reading<T> reading)
+      throws SQLException {
     connection.setAutoCommit(false);
     try (Statement statement = connection.createStatement()) {
-      // So that the server prints every other name with its schema.
-      statement.execute("SET LOCAL search_path = pg_catalog");
-      // To print a view the server locks it, and a migration may hold that lock for long.
-      statement.execute("SET LOCAL lock_timeout = '500ms'");
-      return SqlCatalogue.of(version.incrementAndGet(), rows(connection, statement, searchPath));
+      return reading.read(statement);
     } finally {
       connection.rollback();
       connection.setAutoCommit(true);
     }
   }
 
-  private SqlCatalogue.Rows rows(
-      Connection connection, Statement statement, List<String> searchPath) throws SQLException {
-    String serverVersion = connection.getMetaData().getDatabaseProductVersion();
-    BuiltIn known = builtIn;
-    if (known == null || !known.serverVersion().equals(serverVersion)) {
-      known = new BuiltIn(serverVersion, relations(statement, "<"), functions(statement, "<"));
-      builtIn = known;
+  private SqlCatalogue made(Statement statement) throws SQLException {
+    statement.execute(MADE);
+    String serverVersion = "";
+    List<String> searchPath = new ArrayList<>();
+    ResultSet path = statement.getResultSet();
+    while (path.next()) {
+      serverVersion = path.getString(1);
+      searchPath.add(path.getString(2));
     }
-    List<RelationRow> relations = new ArrayList<>(known.relations());
-    relations.addAll(relations(statement, ">="));
-    List<FunctionRow> functions = new ArrayList<>(known.functions());
-    functions.addAll(functions(statement, ">="));
+    BuiltIns known = builtIns;
+    BuiltIns below =
+        known != null && known.serverVersion().equals(serverVersion)
+            ? known
+            : BuiltIns.unread(serverVersion);
+    // The two settings have no rows.
+    statement.getMoreResults();
+    statement.getMoreResults();
+    List<RelationRow> relations = relations(next(statement));
+    List<FunctionRow> functions = functions(next(statement));
     Set<String> operators = new HashSet<>();
     Set<String> volatileOperators = new HashSet<>();
-    try (ResultSet answer = statement.executeQuery(OPERATORS)) {
-      while (answer.next()) {
-        operators.add(answer.getString(1));
-        if (answer.getBoolean(2)) {
-          volatileOperators.add(answer.getString(1));
-        }
+    ResultSet answer = next(statement);
+    while (answer.next()) {
+      operators.add(answer.getString(1));
+      if (answer.getBoolean(2)) {
+        volatileOperators.add(answer.getString(1));
       }
     }
+    Set<String> types = new HashSet<>(column(next(statement)));
     Map<String, List<String>> checks = new HashMap<>();
-    try (ResultSet answer = statement.executeQuery(DOMAINS)) {
-      while (answer.next()) {
-        checks
-            .computeIfAbsent(answer.getString(1), name -> new ArrayList<>())
-            .add(answer.getString(2));
-      }
+    answer = next(statement);
+    while (answer.next()) {
+      checks
+          .computeIfAbsent(answer.getString(1), name -> new ArrayList<>())
+          .add(answer.getString(2));
     }
-    return new SqlCatalogue.Rows(
-        searchPath,
-        relations,
-        functions,
-        operators,
-        volatileOperators,
-        new HashSet<>(column(statement, TYPES)),
-        checks,
-        column(statement, ALARMS));
+    return SqlCatalogue.of(
+        version.incrementAndGet(),
+        new SqlCatalogue.Rows(
+            searchPath,
+            relations,
+            functions,
+            operators,
+            volatileOperators,
+            types,
+            checks,
+            column(next(statement))),
+        below);
   }
 
-  private static List<RelationRow> relations(Statement statement, String side) throws SQLException {
+  private static ResultSet next(Statement statement) throws SQLException {
+    if (!statement.getMoreResults()) {
+      throw new SQLException("The server's catalogue came without one of its parts", "XX000");
+    }
+    return statement.getResultSet();
+  }
+
+  private static List<RelationRow> relations(ResultSet answer) throws SQLException {
     List<RelationRow> rows = new ArrayList<>();
-    try (ResultSet answer = statement.executeQuery(RELATIONS.formatted(side, FIRST_OF_USERS))) {
+    try (answer) {
       while (answer.next()) {
         List<String> behind = new ArrayList<>(strings(answer.getArray(7)));
         String view = answer.getString(6);
@@ -205,9 +271,9 @@ final class SqlCatalogueLoader {
     };
   }
 
-  private static List<FunctionRow> functions(Statement statement, String side) throws SQLException {
+  private static List<FunctionRow> functions(ResultSet answer) throws SQLException {
     List<FunctionRow> rows = new ArrayList<>();
-    try (ResultSet answer = statement.executeQuery(FUNCTIONS.formatted(side, FIRST_OF_USERS))) {
+    try (answer) {
       while (answer.next()) {
         rows.add(
             new FunctionRow(
@@ -237,9 +303,9 @@ final class SqlCatalogueLoader {
     return text;
   }
 
-  private static List<String> column(Statement statement, String sql) throws SQLException {
+  private static List<String> column(ResultSet answer) throws SQLException {
     List<String> values = new ArrayList<>();
-    try (ResultSet answer = statement.executeQuery(sql)) {
+    try (answer) {
       while (answer.next()) {
         values.add(answer.getString(1));
       }

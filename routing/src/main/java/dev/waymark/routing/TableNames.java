@@ -74,9 +74,13 @@ final class TableNames {
     }
     // The map's table is the one that its bare name finds, and no namesake in another schema.
     table = tables.get(last);
-    return table != null && row.equals(catalogue.relation(List.of(last)))
-        ? ofTable(table)
-        : unknown;
+    return table != null && isFoundByItself(row) ? ofTable(table) : unknown;
+  }
+
+  /** Asks for the very same row, not an equal one: two schemas may hold tables alike. */
+  @SuppressWarnings("ReferenceEquality")
+  private boolean isFoundByItself(RelationRow row) {
+    return row == catalogue.relation(List.of(row.name()));
   }
 
   /** The columns of a table in their order, null if they are not known. */

@@ -487,9 +487,17 @@ class DataSourceTransactionsIT {
       return new Counted(
           new Plans(
               shards.database().map().tables(),
-              () -> {
-                readings.incrementAndGet();
-                return source.load();
+              new SqlCatalogueKeeper.Source() {
+                @Override
+                public List<SqlCatalogue> load() throws SQLException {
+                  readings.incrementAndGet();
+                  return source.load();
+                }
+
+                @Override
+                public BuiltIns loadBuiltIns() throws SQLException {
+                  return source.loadBuiltIns();
+                }
               },
               nanos::get),
           readings,

@@ -28,7 +28,7 @@ class DestinationTest {
           SmallCatalogue.TABLES.values());
 
   private final Plans plans =
-      new Plans(SmallCatalogue.TABLES, () -> List.of(SmallCatalogue.catalogue()), System::nanoTime);
+      new Plans(SmallCatalogue.TABLES, SmallCatalogue.SOURCE, System::nanoTime);
 
   private Destination to(String sql, @Nullable Object... values) throws SQLException {
     Parameters parameters = new Parameters();

@@ -19,6 +19,18 @@ import org.jspecify.annotations.Nullable;
 final class SmallCatalogue {
   static final Map<String, Table> TABLES = tables();
   static final SqlReader READER = new SqlReader();
+  static final SqlCatalogueKeeper.Source SOURCE =
+      new SqlCatalogueKeeper.Source() {
+        @Override
+        public List<SqlCatalogue> load() {
+          return List.of(catalogue());
+        }
+
+        @Override
+        public BuiltIns loadBuiltIns() {
+          return BuiltIns.none();
+        }
+      };
 
   private SmallCatalogue() {}
 

@@ -1,6 +1,7 @@
 package dev.waymark.routing;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.sql.SQLException;
 import java.util.List;
@@ -17,23 +18,62 @@ class SqlCatalogueKeeperTest {
   private boolean isDown;
   private SqlCatalogue second;
 
-  private final SqlCatalogueKeeper keeper =
-      new SqlCatalogueKeeper(this::load, () -> now, MAXIMUM_AGE, PAUSE);
+  private long loadsOfBuiltIns;
+  private BuiltIns below = BuiltIns.none();
 
-  private List<SqlCatalogue> load() throws SQLException {
+  private final SqlCatalogueKeeper keeper =
+      new SqlCatalogueKeeper(
+          new SqlCatalogueKeeper.Source() {
+            @Override
+            public List<SqlCatalogue> load() throws SQLException {
+              failIfDown();
+              loads++;
+              SqlCatalogue first = catalogue(loads, Set.of("="));
+              return second == null ? List.of(first) : List.of(first, second);
+            }
+
+            @Override
+            public BuiltIns loadBuiltIns() throws SQLException {
+              failIfDown();
+              loadsOfBuiltIns++;
+              return BuiltIns.of(
+                  "18.6",
+                  List.of(),
+                  List.of(
+                      new SqlCatalogue.FunctionRow(
+                          "pg_catalog",
+                          "lower",
+                          SqlCatalogue.Volatility.QUIET,
+                          SqlCatalogue.Arity.ONE,
+                          SqlCatalogue.Use.ROW,
+                          SqlCatalogue.Sight.ARGUMENTS,
+                          null)),
+                  Set.of("+"));
+            }
+          },
+          () -> now,
+          MAXIMUM_AGE,
+          PAUSE);
+
+  private void failIfDown() throws SQLException {
     if (isDown) {
       throw new SQLException("down");
     }
-    loads++;
-    SqlCatalogue first = catalogue(loads, Set.of("="));
-    return second == null ? List.of(first) : List.of(first, second);
   }
 
-  private static SqlCatalogue catalogue(long version, Set<String> operators) {
+  private SqlCatalogue catalogue(long version, Set<String> operators) {
     return SqlCatalogue.of(
         version,
         new SqlCatalogue.Rows(
-            List.of(), List.of(), List.of(), operators, Set.of(), Set.of(), Map.of(), List.of()));
+            List.of("pg_catalog"),
+            List.of(),
+            List.of(),
+            operators,
+            Set.of(),
+            Set.of(),
+            Map.of(),
+            List.of()),
+        below);
   }
 
   @Test
@@ -100,5 +140,65 @@ class SqlCatalogueKeeperTest {
     second = catalogue(1, Set.of("="));
     keeper.changed();
     assertThat(keeper.current().alarms()).isEmpty();
+  }
+
+  @Test
+  void whatTheServerBringsAlongIsReadOnceWhenItIsAskedFor() {
+    below = BuiltIns.unread("18.6");
+    SqlCatalogue made = keeper.current();
+    assertThat(loadsOfBuiltIns).isZero();
+    assertThat(made.relation(List.of("users"))).isNull();
+    assertThatThrownBy(() -> made.functions(List.of("lower")))
+        .isInstanceOf(BuiltIns.UnreadException.class);
+    assertThatThrownBy(() -> made.relation(List.of("pg_class")))
+        .isInstanceOf(BuiltIns.UnreadException.class);
+    assertThatThrownBy(() -> made.isQuietOperator("+"))
+        .isInstanceOf(BuiltIns.UnreadException.class);
+    assertThatThrownBy(() -> made.isVolatileField("nextval"))
+        .isInstanceOf(BuiltIns.UnreadException.class);
+
+    SqlCatalogue whole = keeper.completed(made);
+
+    assertThat(whole.functions(List.of("lower"))).hasSize(1);
+    assertThat(whole.isQuietOperator("+")).isTrue();
+    assertThat(whole.version()).isEqualTo(made.version());
+    assertThat(keeper.current()).isSameAs(whole).isSameAs(keeper.completed(made));
+    assertThat(loadsOfBuiltIns).isEqualTo(1);
+    now += MAXIMUM_AGE;
+    assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void whileWhatTheServerBringsAlongCannotBeReadNothingIsProvedThatNeedsIt() {
+    below = BuiltIns.unread("18.6");
+    SqlCatalogue made = keeper.current();
+    isDown = true;
+
+    assertThat(keeper.completed(made).version()).isZero();
+    assertThat(keeper.current()).isSameAs(made);
+    isDown = false;
+    assertThat(keeper.completed(made).functions(List.of("lower"))).hasSize(1);
+  }
+
+  @Test
+  void anUpgradeMeanwhileHasAllReadAgain() {
+    below = BuiltIns.unread("17.9");
+    SqlCatalogue made = keeper.current();
+
+    assertThat(keeper.completed(made).version()).isZero();
+    below = BuiltIns.unread("18.6");
+    assertThat(keeper.current().version()).isEqualTo(2);
+    assertThat(keeper.completed(keeper.current()).functions(List.of("lower"))).hasSize(1);
+  }
+
+  @Test
+  void serversThatBringAlongOtherThingsDiffer() {
+    SqlCatalogue one = catalogue(1, Set.of());
+    below = BuiltIns.of("17.9", List.of(), List.of(), Set.of("<<>>"));
+    assertThat(one.isLike(catalogue(2, Set.of()))).isFalse();
+    below = BuiltIns.of("17.9", List.of(), List.of(), Set.of());
+    assertThat(one.isLike(catalogue(2, Set.of()))).isTrue();
+    below = BuiltIns.unread("17.9");
+    assertThat(one.isLike(catalogue(2, Set.of()))).isFalse();
   }
 }

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.TestInstance;
 
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SqlCatalogueLoaderIT {
-  private final SqlCatalogueLoader loader = new SqlCatalogueLoader();
+  private SqlCatalogueLoader loader;
   private TestCluster cluster;
 
   @BeforeAll
@@ -35,6 +35,7 @@ class SqlCatalogueLoaderIT {
 
   @BeforeEach
   void clean() {
+    loader = new SqlCatalogueLoader();
     server().execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
   }
 
@@ -44,14 +45,13 @@ class SqlCatalogueLoaderIT {
 
   private Verdict verdict(String sql) throws SQLException {
     try (Connection connection = server().connect()) {
-      return new Planner(
-              Map.of(),
-              loader.load(connection),
-              SqlScanner.Backslash.LITERAL,
-              SmallCatalogue.READER)
-          .plan(sql, SqlScanner.Markers.JDBC)
-          .verdict();
+      return plan(sql, loader.load(connection)).verdict();
     }
+  }
+
+  private static Plan plan(String sql, SqlCatalogue catalogue) {
+    return new Planner(Map.of(), catalogue, SqlScanner.Backslash.LITERAL, SmallCatalogue.READER)
+        .plan(sql, SqlScanner.Markers.JDBC);
   }
 
   private void assertReads(String sql) throws SQLException {
@@ -211,6 +211,48 @@ class SqlCatalogueLoaderIT {
         changing.rollback();
       }
       assertThat(loader.load(loading).columns(List.of("v"))).containsExactly("a");
+    }
+  }
+
+  @Test
+  void aTableOfUsersIsKnownWithoutWhatTheServerBringsAlong() throws SQLException {
+    server()
+        .execute(
+            "CREATE TABLE t (a int);"
+                + " CREATE VIEW v AS SELECT now();"
+                + " CREATE TABLE pg_like (a int)");
+    String sql = "SELECT a FROM t WHERE a = ?";
+    try (Connection connection = server().connect()) {
+      SqlCatalogue made = loader.loadMade(connection);
+
+      assertThat(made.builtIns().areRead()).isFalse();
+      assertThat(plan(sql, made).verdict().effect()).isEqualTo(Effect.READS);
+      for (String more :
+          List.of(
+              "SELECT a FROM v WHERE a = ?",
+              "SELECT a FROM pg_like WHERE a = ?",
+              "SELECT oid FROM pg_class WHERE oid = ?",
+              "SELECT lower(a) FROM t WHERE a = ?",
+              "SELECT t.a FROM t WHERE a = ?",
+              "SELECT a FROM t WHERE a > ?")) {
+        assertThatThrownBy(() -> plan(more, made)).isInstanceOf(BuiltIns.UnreadException.class);
+        assertThat(plan(more, loader.load(connection)).verdict().effect())
+            .as(more)
+            .isEqualTo(Effect.READS);
+      }
+      assertThat(loader.loadMade(connection).builtIns().areRead()).isTrue();
+    }
+  }
+
+  @Test
+  void noTableOfTheServersOwnHasANameThatAUsersTableMayHave() throws SQLException {
+    try (Connection connection = server().connect();
+        Statement statement = connection.createStatement();
+        ResultSet answer =
+            statement.executeQuery(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace"
+                    + " AND oid < 16384 AND relkind <> 'i' AND NOT starts_with(relname, 'pg_')")) {
+      assertThat(answer.next()).isFalse();
     }
   }
 }
