@@ -6,12 +6,8 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,13 +34,16 @@ enum ApiVersion {
   private static final String ATTRIBUTE = ApiVersion.class.getName();
   private static final DateTimeFormatter HTTP_DATE =
       DateTimeFormatter.RFC_1123_DATE_TIME.withLocale(Locale.ROOT).withZone(ZoneOffset.UTC);
+  private static final String DEPRECATED_TEXT = "@" + V1_DEPRECATED.getEpochSecond();
   private static final String SUNSET_TEXT = HTTP_DATE.format(V1_SUNSET);
-  private static final Pattern IN_PATH = Pattern.compile("/api/v(\\d[^/]*)(/.*)?");
+  private static final String BEFORE_VERSION = "/api/v";
 
   private final int number;
+  private final String text;
 
   ApiVersion(int number) {
     this.number = number;
+    this.text = Integer.toString(number);
   }
 
   int number() {
@@ -57,7 +56,7 @@ enum ApiVersion {
 
   /** Where the paths of this version begin that say it. */
   String prefix() {
-    return "/api/v" + number;
+    return BEFORE_VERSION + text;
   }
 
   /** Where paths of the API begin: without a version, and with each. */
@@ -77,9 +76,9 @@ enum ApiVersion {
             Collections.list(context.req().getHeaders(HEADER)),
             context.queryParams(PARAMETER));
     context.attribute(ATTRIBUTE, version);
-    context.header(HEADER, Integer.toString(version.number));
+    context.header(HEADER, version.text);
     if (version.isDeprecated()) {
-      context.header("Deprecation", "@" + V1_DEPRECATED.getEpochSecond());
+      context.header("Deprecation", DEPRECATED_TEXT);
       context.header("Sunset", SUNSET_TEXT);
       context.addHeader("Link", "</openapi/v2.json>; rel=\"successor-version\"");
     }
@@ -97,7 +96,7 @@ enum ApiVersion {
    */
   static String base(Context context) {
     String inPath = inPath(context.path());
-    return inPath == null ? "/api" : "/api/v" + inPath;
+    return inPath == null ? "/api" : BEFORE_VERSION + inPath;
   }
 
   /**
@@ -108,24 +107,18 @@ enum ApiVersion {
    * @throws Refusal if there is no such version, or two places disagree
    */
   static ApiVersion resolve(String path, List<String> headers, List<String> parameters) {
-    Set<String> said = new LinkedHashSet<>();
-    String inPath = inPath(path);
-    if (inPath != null) {
-      said.add(inPath);
+    String said = inPath(path);
+    for (String header : headers) {
+      said = agreed(said, header.trim());
     }
-    headers.forEach(value -> said.add(value.trim()));
-    said.addAll(parameters);
-    if (said.size() > 1) {
-      throw Refusal.of(
-          Problem.VERSION_CONFLICT,
-          "The request asks for more than one version: its path, header and parameters must agree.");
+    for (String parameter : parameters) {
+      said = agreed(said, parameter);
     }
-    if (said.isEmpty()) {
+    if (said == null) {
       return V1;
     }
-    String version = said.iterator().next();
     for (ApiVersion each : values()) {
-      if (version.equals("" + each.number)) {
+      if (said.equals(each.text)) {
         return each;
       }
     }
@@ -133,8 +126,25 @@ enum ApiVersion {
         Problem.UNKNOWN_VERSION, "This service knows the versions 1 and 2, and no other.");
   }
 
+  private static String agreed(@Nullable String before, String said) {
+    if (before != null && !before.equals(said)) {
+      throw Refusal.of(
+          Problem.VERSION_CONFLICT,
+          "The request asks for more than one version: its path, header and parameters must agree.");
+    }
+    return said;
+  }
+
+  /** The segment after {@code /api/v} if it begins with a digit; every request asks for it. */
   private static @Nullable String inPath(String path) {
-    Matcher matcher = IN_PATH.matcher(path);
-    return matcher.matches() ? matcher.group(1) : null;
+    int start = BEFORE_VERSION.length();
+    if (!path.startsWith(BEFORE_VERSION)
+        || path.length() == start
+        || path.charAt(start) < '0'
+        || path.charAt(start) > '9') {
+      return null;
+    }
+    int end = path.indexOf('/', start);
+    return end < 0 ? path.substring(start) : path.substring(start, end);
   }
 }

@@ -131,24 +131,30 @@ final class Observation {
     if (observed == null) {
       return;
     }
+    String method = method(context);
     String route = route(context);
     int status = context.statusCode();
     timers
-        .computeIfAbsent(new Kind(method(context), route, status), this::timer)
+        .computeIfAbsent(new Kind(method, route, status), this::timer)
         .record((long) (millis * 1e6), TimeUnit.NANOSECONDS);
-    requests
-        .atInfo()
-        .addKeyValue("method", method(context))
-        .addKeyValue("route", route)
-        .addKeyValue("status", status)
-        .addKeyValue("millis", Math.round(millis))
-        .log("{} {} {} in {} ms", method(context), route, status, Math.round(millis));
-    observed.span().updateName(method(context) + " " + route);
-    observed.span().setAttribute(ROUTE, route).setAttribute(STATUS, (long) status);
-    if (status >= 500) {
-      observed.span().setStatus(StatusCode.ERROR);
+    if (requests.isInfoEnabled()) {
+      requests
+          .atInfo()
+          .addKeyValue("method", method)
+          .addKeyValue("route", route)
+          .addKeyValue("status", status)
+          .addKeyValue("millis", Math.round(millis))
+          .log("{} {} {} in {} ms", method, route, status, Math.round(millis));
     }
-    observed.span().end();
+    Span span = observed.span();
+    if (span.isRecording()) {
+      span.updateName(method + " " + route);
+      span.setAttribute(ROUTE, route).setAttribute(STATUS, (long) status);
+      if (status >= 500) {
+        span.setStatus(StatusCode.ERROR);
+      }
+    }
+    span.end();
     MDC.remove("request_id");
     MDC.remove("trace_id");
   }

@@ -25,6 +25,12 @@ final class WebServer implements AutoCloseable {
 
   private static final Duration LONGEST_WAIT_FOR_REQUESTS = Duration.ofSeconds(10);
 
+  /**
+   * By how much at a time Javalin copies an answer into Jetty's buffer, which keeps its own size.
+   * Left alone it makes an array of 32 KiB for each request, and zeroes it.
+   */
+  private static final int COPIED_BYTES = 2_048;
+
   private static final Pattern LONE_PERCENT_SIGN = Pattern.compile("%(?![0-9A-Fa-f]{2})");
 
   private final Parts parts;
@@ -102,6 +108,7 @@ final class WebServer implements AutoCloseable {
     config.http.prefer405over404 = true;
     // Strong entity tags promise equal bytes; whoever compresses on the way makes them weak.
     config.http.compressionStrategy = CompressionStrategy.NONE;
+    config.http.responseBufferSize = COPIED_BYTES;
     config.concurrency.useVirtualThreads = Runtime.version().feature() >= 21;
     config.jetty.modifyServer(this::configure);
     config.jetty.modifyHttpConfiguration(WebServer::configure);
@@ -129,24 +136,23 @@ final class WebServer implements AutoCloseable {
   }
 
   private void route(RoutesConfig routes) {
-    // One handler and not one each: every path is matched with a pattern for every request.
+    // One handler before and one after, and not one each: every handler's path is matched with a
+    // pattern for every request.
+    RequestSessions sessions = new RequestSessions(parts.database());
     routes.before(
         context -> {
           parts.observation().begin(context);
           secure(context);
           parts.health().sendAway(context);
           refuseMalformedUrl(context);
+          if (isOfApi(context)) {
+            parts.rateLimit().check(context);
+            vary(context);
+            ApiVersion.resolve(context);
+            sessions.begin(context);
+          }
         });
-    RequestSessions sessions = new RequestSessions(parts.database());
-    routes.before(
-        "/api/*",
-        context -> {
-          parts.rateLimit().check(context);
-          vary(context);
-          ApiVersion.resolve(context);
-          sessions.begin(context);
-        });
-    routes.after("/api/*", sessions::end);
+    routes.after(sessions::end);
     for (String prefix : ApiVersion.prefixes()) {
       for (Operation operation : parts.api()) {
         routes.addHttpHandler(operation.method(), prefix + operation.path(), operation.handler());
@@ -162,13 +168,20 @@ final class WebServer implements AutoCloseable {
     parts.replies().answerFailuresOf(routes);
   }
 
+  private static boolean isOfApi(Context context) {
+    return context.path().startsWith("/api/");
+  }
+
   /** Before anybody decodes the URL: that would fail, and look like a fault of ours. */
   private static void refuseMalformedUrl(Context context) {
     String query = context.queryString();
-    String url = context.req().getRequestURI() + (query == null ? "" : "?" + query);
-    if (LONE_PERCENT_SIGN.matcher(url).find()) {
+    if (isMalformed(context.path()) || (query != null && isMalformed(query))) {
       throw Refusal.of(Problem.REFUSED, "A percent sign in the URL stands for no byte.");
     }
+  }
+
+  private static boolean isMalformed(String encoded) {
+    return encoded.indexOf('%') >= 0 && LONE_PERCENT_SIGN.matcher(encoded).find();
   }
 
   private static void vary(Context context) {
