@@ -107,10 +107,14 @@ final class Demo implements AutoCloseable {
         new Credentials(any.user(), any.password()));
   }
 
-  /** Creates the schema, users and orders, all through the library. */
-  void load(SampleService service) throws SQLException {
+  /** Creates the schema, before a service opens that would miss it. */
+  void createSchema() throws SQLException {
     out.println("Creating the schema on every shard ...");
-    SampleSchema.install(service.database());
+    SampleSchema.install(config());
+  }
+
+  /** Creates users and orders, all through the library. */
+  void load(SampleService service) throws SQLException {
     out.printf("Loading %d users with %d orders each ...%n", USERS, ORDERS_EACH);
     // The same data each time.
     Random random = new Random(1);

@@ -65,12 +65,12 @@ public final class Main {
 
   private static void serve(Arguments arguments, Run.Serve run, ServerSettings settings)
       throws Exception {
+    WaymarkConfig config = WaymarkConfig.load(run.config());
+    if (run.initSchema()) {
+      SampleSchema.install(config);
+    }
     try (SampleService service =
-        SampleService.open(
-            WaymarkConfig.load(run.config()), settings, Telemetry.from(System.getenv()))) {
-      if (run.initSchema()) {
-        SampleSchema.install(service.database());
-      }
+        SampleService.open(config, settings, Telemetry.from(System.getenv()))) {
       // A port that others rely on: if it is taken, that is an error.
       WebServer server =
           arguments.livePage()
@@ -83,14 +83,16 @@ public final class Main {
 
   private static void demo(Arguments arguments, ServerSettings settings) throws Exception {
     PrintStream out = System.out;
-    try (Demo demo = Demo.start(out);
-        SampleService service =
-            SampleService.open(demo.config(), settings, Telemetry.from(System.getenv()))) {
-      demo.load(service);
-      WebServer server = serveOnNextFreePort(service, arguments, demo.page(service));
-      demo.explain(service, "http://" + arguments.host() + ":" + server.port());
-      untilInterrupted();
-      System.out.println("\nStopping ...");
+    try (Demo demo = Demo.start(out)) {
+      demo.createSchema();
+      try (SampleService service =
+          SampleService.open(demo.config(), settings, Telemetry.from(System.getenv()))) {
+        demo.load(service);
+        WebServer server = serveOnNextFreePort(service, arguments, demo.page(service));
+        demo.explain(service, "http://" + arguments.host() + ":" + server.port());
+        untilInterrupted();
+        System.out.println("\nStopping ...");
+      }
     }
     System.out.println("Stopped: every server has ended, its files are removed.");
   }

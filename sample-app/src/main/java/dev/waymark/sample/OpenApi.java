@@ -170,9 +170,16 @@ final class OpenApi {
     put(order, "cancel_reason", words(Checkouts.Reason.values(), Checkouts.Reason::word));
     schemas.put("Order", order);
     schemas.put("Item", ofRecord(Order.Item.class));
-    Map<String, Object> name = text(Users.LONGEST_NAME);
+    Map<String, Object> name = text(Users.LONGEST_NAME, "Ada Lovelace");
     Map<String, Object> email =
-        map("type", "string", "format", "email", "maxLength", Input.LONGEST_EMAIL);
+        like(
+            "ada@example.org",
+            "type",
+            "string",
+            "format",
+            "email",
+            "maxLength",
+            Input.LONGEST_EMAIL);
     schemas.put("UserDraft", object(map("name", name, "email", email)));
     Map<String, Object> change = object(map("name", name, "email", email));
     change.remove("required");
@@ -209,11 +216,12 @@ final class OpenApi {
         object(
             map(
                 "sku",
-                text(Order.LONGEST_SKU),
+                text(Order.LONGEST_SKU, "LAMP-1"),
                 "quantity",
-                map("type", "integer", "minimum", 1, "maximum", Order.LARGEST_QUANTITY),
+                like(2, "type", "integer", "minimum", 1, "maximum", Order.LARGEST_QUANTITY),
                 "unit_price",
-                map(
+                like(
+                    new BigDecimal("19.99"),
                     "type",
                     "number",
                     "minimum",
@@ -237,8 +245,18 @@ final class OpenApi {
     return map("type", "string", "enum", Arrays.stream(values).map(word).toList());
   }
 
-  private static Map<String, Object> text(int longest) {
-    return map("type", "string", "minLength", 1, "maxLength", longest, "pattern", "\\S");
+  private static Map<String, Object> text(int longest, String example) {
+    return like(example, "type", "string", "minLength", 1, "maxLength", longest, "pattern", "\\S");
+  }
+
+  /**
+   * A schema with a value that fits it. Left alone, the page to try the API makes values up, such
+   * as one letter for a name.
+   */
+  private static Map<String, Object> like(Object example, Object... schema) {
+    Map<String, Object> described = map(schema);
+    described.put("examples", List.of(example));
+    return described;
   }
 
   /** The schema of a record as JSON writes it; components that may be absent are named. */

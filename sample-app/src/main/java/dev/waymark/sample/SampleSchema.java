@@ -6,6 +6,7 @@ import dev.waymark.LogPosition;
 import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.Table;
+import dev.waymark.WaymarkConfig;
 import dev.waymark.routing.NodeStatus;
 import dev.waymark.routing.Session;
 import dev.waymark.routing.ShardedDatabase;
@@ -116,6 +117,18 @@ final class SampleSchema {
       throw new IllegalStateException("The schema is not complete: " + problems);
     }
     awaitReplicas(database, owners);
+  }
+
+  /**
+   * The same over a database of its own, which is closed again. What follows the tables' changes is
+   * to begin when they are there: until it looks again it takes none of them for followed, and
+   * warns.
+   */
+  static void install(WaymarkConfig config) throws SQLException {
+    check(config.map());
+    try (ShardedDatabase database = ShardedDatabase.open(config)) {
+      install(database);
+    }
   }
 
   /**

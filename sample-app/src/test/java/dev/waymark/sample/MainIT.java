@@ -111,6 +111,8 @@ class MainIT {
       assertThat(output().lines().filter(line -> line.matches(" +shard-\\d +\\S+ +replica .*")))
           .hasSize(6);
       assertThat(output().lines().filter(line -> line.startsWith("  curl "))).hasSize(4);
+      // What follows the tables' changes began when they were there.
+      assertThat(output()).doesNotContain("not followed", "does not follow");
       Client client = new Client(port);
       assertThat(client.get("/api/users?limit=100").data()).hasSize(100);
       List<ProcessHandle> servers = process.descendants().toList();

@@ -7,6 +7,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.waymark.WaymarkConfig;
 import dev.waymark.sample.Client.Reply;
 import dev.waymark.sample.RawHttp.Answer;
@@ -27,7 +28,9 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterAll;
@@ -208,6 +211,34 @@ class OperationsIT {
                 .at("/components/schemas/User/properties/id/type")
                 .asText())
         .isEqualTo("string");
+  }
+
+  @Test
+  void whatTheDescriptionOffersToTryIsAccepted() {
+    JsonNode schemas = client.get("/openapi/v2.json").body().at("/components/schemas");
+
+    Reply user = client.post("/api/v2/users", Json.text(example(schemas.path("UserDraft"))));
+    assertThat(user.status()).isEqualTo(201);
+    Reply order =
+        client.post(
+            "/api/v2/users/" + user.data().path("id").asText() + "/orders",
+            Json.text(example(schemas.path("OrderDraft"))));
+    assertThat(order.status()).isEqualTo(201);
+  }
+
+  private static Object example(JsonNode schema) {
+    return switch (schema.path("type").asText()) {
+      case "object" -> {
+        Map<String, Object> object = new LinkedHashMap<>();
+        schema
+            .path("properties")
+            .fields()
+            .forEachRemaining(each -> object.put(each.getKey(), example(each.getValue())));
+        yield object;
+      }
+      case "array" -> List.of(example(schema.path("items")));
+      default -> schema.at("/examples/0");
+    };
   }
 
   // ---- the administrator
