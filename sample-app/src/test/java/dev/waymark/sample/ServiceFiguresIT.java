@@ -134,7 +134,7 @@ class ServiceFiguresIT {
   }
 
   /**
-   * A JVM as the service's image has it. Not a {@code ForkedJvm}: that one does without the
+   * A JVM with its ordinary compilers. Not a {@code ForkedJvm}: that one does without the
    * optimising compiler, to start quickly, and code of many small methods suffers most from that.
    * It ends by itself when its standard input does, with this process at the latest.
    */
