@@ -87,6 +87,9 @@ final class Keeper<K, V> {
       SingleFlight.Flight<V> flight,
       Duration remaining,
       @Nullable Duration youngEnough) {
+    if (!local.holdsEntries()) {
+      return;
+    }
     // Gone from here when it is to be fetched anew there: else nobody would notice in time.
     Duration atMost =
         remaining.compareTo(settings.refreshAhead()) > 0
