@@ -288,10 +288,12 @@ final class RedissonTier implements SharedTier {
       return null;
     }
     String tag = key.tag();
-    String epochAt = names.epoch();
-    String valueAt = names.value(key);
+    byte[] epochAt = names.epoch();
+    byte[] valueAt = bytes(names.value(key));
     List<Object> found =
-        tag == null ? plainly(epochAt, valueAt) : plainly(epochAt, valueAt, names.value(tag));
+        tag == null
+            ? plainly(epochAt, valueAt)
+            : plainly(epochAt, valueAt, bytes(names.value(tag)));
     byte[] epoch = (byte[]) found.get(0);
     byte[] value = (byte[]) found.get(1);
     byte[] generation = tag == null ? UNTAGGED : (byte[]) found.get(2);
@@ -918,6 +920,11 @@ final class RedissonTier implements SharedTier {
     return ((Number) answer).intValue();
   }
 
+  /** A key as it is sent: Redisson would take a buffer from a pool and encode it there. */
+  private static byte[] bytes(String key) {
+    return key.getBytes(StandardCharsets.UTF_8);
+  }
+
   private static String word(Object answer) {
     return new String((byte[]) answer, StandardCharsets.UTF_8);
   }
@@ -1097,12 +1104,12 @@ final class RedissonTier implements SharedTier {
    */
   private final class Names {
     private final String bucket;
-    private final String epoch;
+    private final byte[] epoch;
     private final String values;
 
     Names(String cache, int bucket) {
       this.bucket = "{" + settings.namespace() + ":" + cache + ":" + bucket + "}" + LAYOUT;
-      this.epoch = this.bucket + ":epoch";
+      this.epoch = bytes(this.bucket + ":epoch");
       this.values = this.bucket + ":value:";
     }
 
@@ -1111,7 +1118,7 @@ final class RedissonTier implements SharedTier {
     }
 
     /** As common.lua derives it from the state's. */
-    String epoch() {
+    byte[] epoch() {
       return epoch;
     }
 

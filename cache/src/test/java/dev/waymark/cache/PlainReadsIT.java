@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -214,6 +215,42 @@ class PlainReadsIT {
     } finally {
       cluster.redis().thaw();
     }
+  }
+
+  @Test
+  void connectionIsFreeBeforeWhoWaitsIsWoken() {
+    PlainReads reads = reads(Duration.ofMinutes(10));
+    AtomicInteger freeWhenAnswered = new AtomicInteger();
+    CompletableFuture<Void> answered;
+    cluster.redis().freeze();
+    try {
+      // Run by who completes the read, before whatever was there to be run first.
+      answered = reads.send("a").thenRun(() -> freeWhenAnswered.set(pool().getCounter()));
+      assertThat(pool().getCounter()).isEqualTo(CONNECTIONS - 1);
+    } finally {
+      cluster.redis().thaw();
+    }
+    answered.join();
+    assertThat(freeWhenAnswered).hasValue(CONNECTIONS);
+  }
+
+  @Test
+  void connectionOfAnOverdueReadGoesBackOnce() throws Exception {
+    PlainReads hasty = reads(Duration.ofMillis(50));
+    cluster.redis().freeze();
+    try {
+      assertThatThrownBy(() -> mget(hasty, "a")).hasCauseInstanceOf(TimeoutException.class);
+    } finally {
+      cluster.redis().thaw();
+    }
+    PlainReads patient = reads(Duration.ofMinutes(10));
+    // As many as there are connections, so that the late answer has come on one of them.
+    List<PlainReads.Read> all =
+        Stream.generate(() -> patient.send("a")).limit(CONNECTIONS).toList();
+    for (PlainReads.Read each : all) {
+      each.get();
+    }
+    await().untilAsserted(() -> assertThat(pool().getCounter()).isEqualTo(CONNECTIONS));
   }
 
   private AsyncSemaphore pool() {
