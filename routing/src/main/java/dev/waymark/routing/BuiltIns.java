@@ -10,13 +10,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a server brings along, the same for all servers of a version: thousands of functions, and
- * views whose queries the server has to print. The statements that a service begins with need none
- * of it, so it can also be unread: then a question that it has no answer to throws, and whoever
- * plans reads it and asks anew. An immutable value, safe to share.
+ * What a server brings along, the same for all servers of a major version: thousands of functions,
+ * and views whose queries the server has to print. The statements that a service begins with need
+ * none of it, so it can also be unread: then a question that it has no answer to throws, and
+ * whoever plans reads it and asks anew. An immutable value, safe to share.
  */
 final class BuiltIns {
-  private final String serverVersion;
+  private final String majorVersion;
 
   /** Null if unread. */
   private final @Nullable Names names;
@@ -37,8 +37,8 @@ final class BuiltIns {
     }
   }
 
-  private BuiltIns(String serverVersion, @Nullable Names names) {
-    this.serverVersion = serverVersion;
+  private BuiltIns(String majorVersion, @Nullable Names names) {
+    this.majorVersion = majorVersion;
     this.names = names;
   }
 
@@ -48,8 +48,8 @@ final class BuiltIns {
   }
 
   /** Those of a version, which have not been read. */
-  static BuiltIns unread(String serverVersion) {
-    return new BuiltIns(serverVersion, null);
+  static BuiltIns unread(String majorVersion) {
+    return new BuiltIns(majorVersion, null);
   }
 
   /**
@@ -60,7 +60,7 @@ final class BuiltIns {
    * @param operators the names of all
    */
   static BuiltIns of(
-      String serverVersion,
+      String majorVersion,
       List<RelationRow> relations,
       List<FunctionRow> functions,
       Set<String> operators) {
@@ -73,13 +73,13 @@ final class BuiltIns {
       byName.computeIfAbsent(row.name(), name -> new ArrayList<>()).add(row);
     }
     return new BuiltIns(
-        serverVersion,
+        majorVersion,
         new Names(
             bySchema, byName, SqlCatalogue.volatileFieldNames(functions), Set.copyOf(operators)));
   }
 
-  String serverVersion() {
-    return serverVersion;
+  String majorVersion() {
+    return majorVersion;
   }
 
   boolean areRead() {
@@ -123,13 +123,21 @@ final class BuiltIns {
     return names;
   }
 
+  /** Without those that are named by numbers, which differ from server to server. */
+  private static Map<String, Map<String, RelationRow>> named(
+      Map<String, Map<String, RelationRow>> relations) {
+    Map<String, Map<String, RelationRow>> named = new HashMap<>(relations);
+    named.remove("pg_toast");
+    return named;
+  }
+
   /** Whether another shard's hold the same. */
   boolean areLike(BuiltIns other) {
     return this == other
-        || serverVersion.equals(other.serverVersion)
+        || majorVersion.equals(other.majorVersion)
         || names != null
             && other.names != null
-            && names.relations().equals(other.names.relations())
+            && named(names.relations()).equals(named(other.names.relations()))
             && names.operators().equals(other.names.operators())
             && SqlCatalogue.areLike(names.functions(), other.names.functions());
   }

@@ -19,9 +19,9 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
   @Override
   public List<SqlCatalogue> load() throws SQLException {
     List<SqlCatalogue> catalogues = onEveryShard(loader::loadMade);
-    String version = catalogues.get(0).builtIns().serverVersion();
+    String version = catalogues.get(0).builtIns().majorVersion();
     // What servers of two versions bring along has to be compared, and so to be known.
-    return catalogues.stream().allMatch(each -> each.builtIns().serverVersion().equals(version))
+    return catalogues.stream().allMatch(each -> each.builtIns().majorVersion().equals(version))
         ? catalogues
         : onEveryShard(loader::load);
   }
@@ -29,15 +29,20 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
   @Override
   public BuiltIns loadBuiltIns() throws SQLException {
     SQLException failure = null;
-    // Any shard tells it, and one that is down must not keep statements for others from a replica.
+    long began = System.nanoTime();
+    // Any node tells it: a shard or primary that is down keeps no statement for another waiting,
+    // and all tries together take hardly longer than one may.
     for (LiveShard shard : upFirst()) {
       try {
-        return on(shard, loader::loadBuiltIns);
+        return on(shard, Consistency.eventual(), loader::loadBuiltIns);
       } catch (SQLException unreadable) {
         if (failure != null) {
           unreadable.addSuppressed(failure);
         }
         failure = unreadable;
+      }
+      if (System.nanoTime() - began >= database.reads().deadlineNanos()) {
+        break;
       }
     }
     throw Objects.requireNonNull(failure, "a database has shards");
@@ -54,15 +59,17 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
       throws SQLException {
     List<SqlCatalogue> catalogues = new ArrayList<>();
     for (LiveShard shard : database.shards()) {
-      catalogues.add(on(shard, reading));
+      // Without a primary a replica's will do: nobody changes the schema meanwhile, and reads go
+      // on.
+      Consistency consistency =
+          shard.view().primary() == null ? Consistency.eventual() : Consistency.strong();
+      catalogues.add(on(shard, consistency, reading));
     }
     return catalogues;
   }
 
-  private <T> T on(LiveShard shard, Work<T, SQLException> reading) throws SQLException {
-    // Without a primary a replica's will do: nobody changes the schema meanwhile, and reads go on.
-    Consistency consistency =
-        shard.view().primary() == null ? Consistency.eventual() : Consistency.strong();
+  private <T> T on(LiveShard shard, Consistency consistency, Work<T, SQLException> reading)
+      throws SQLException {
     try {
       return database.reads().<T, SQLException>readOnce(shard, consistency, null, reading);
     } catch (UnavailableException unreachable) {

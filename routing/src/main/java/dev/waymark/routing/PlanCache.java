@@ -1,7 +1,6 @@
 package dev.waymark.routing;
 
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Function;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +49,11 @@ final class PlanCache<P> {
     this.versionOf = versionOf;
   }
 
+  /** Makes the plan of a text. */
+  interface Maker<P, X extends Exception> {
+    P make(String sql) throws X;
+  }
+
   /** The plan of a text if it is there and in use; null does not mean that it is not kept. */
   @Nullable P find(String sql, long catalogueVersion) {
     P plan = young.plans.get(sql);
@@ -60,14 +64,14 @@ final class PlanCache<P> {
    * The plan of a text, made now if there is none or it was made by another catalogue. Two threads
    * that miss at once both make it, and either one stays.
    */
-  P get(String sql, long catalogueVersion, Function<String, P> maker) {
+  <X extends Exception> P get(String sql, long catalogueVersion, Maker<P, X> maker) throws X {
     P plan = young.plans.get(sql);
     if (plan != null && versionOf.applyAsLong(plan) == catalogueVersion) {
       return plan;
     }
     plan = old.plans.get(sql);
     if (plan == null || versionOf.applyAsLong(plan) != catalogueVersion) {
-      plan = maker.apply(sql);
+      plan = maker.make(sql);
     }
     keep(sql, plan);
     return plan;

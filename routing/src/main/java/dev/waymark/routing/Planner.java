@@ -34,7 +34,12 @@ final class Planner {
     this.reader = reader;
   }
 
-  /** The plan of a text. Never throws: what cannot be planned is a plan that is refused. */
+  /**
+   * The plan of a text. What cannot be planned is a plan that is refused.
+   *
+   * @throws BuiltIns.UnreadException only if the catalogue has not read what the server brings
+   *     along, and the plan depends on it
+   */
   Plan plan(String sql, SqlScanner.Markers markers) {
     Hints hints = NO_HINTS;
     try {
@@ -66,7 +71,9 @@ final class Planner {
 
   /**
    * How a write is done in a transaction over several shards, if its plan says that it concerns
-   * several or ties its rows to no key. Never throws.
+   * several or ties its rows to no key.
+   *
+   * @throws BuiltIns.UnreadException as {@link #plan(String, SqlScanner.Markers)} does
    */
   SpreadWrites.Answer acrossShards(String sql, SqlScanner.Markers markers) {
     try {

@@ -46,8 +46,12 @@ final class Plans {
     this.keeper = new SqlCatalogueKeeper(source, nanoClock, MAXIMUM_AGE_NANOS, PAUSE_NANOS);
   }
 
-  /** The plan of a text with JDBC's question marks. */
-  StatementPlan of(String sql) {
+  /**
+   * The plan of a text with JDBC's question marks.
+   *
+   * @throws SQLException if it cannot be judged now, as no server tells what it needs
+   */
+  StatementPlan of(String sql) throws SQLException {
     SqlCatalogue catalogue = keeper.current();
     StatementPlan known = cache.find(sql, catalogue.version());
     return known != null
@@ -55,8 +59,8 @@ final class Plans {
         : cache.get(sql, catalogue.version(), text -> make(text, Markers.JDBC, catalogue));
   }
 
-  /** The plan of a text that is sent without parameters, in which a question mark is itself. */
-  StatementPlan ofLiteral(String sql) {
+  /** As {@link #of}, of a text sent without parameters, in which a question mark is itself. */
+  StatementPlan ofLiteral(String sql) throws SQLException {
     // Rare, and not kept: the same text may be that of a prepared statement.
     return sql.indexOf('?') < 0 ? of(sql) : make(sql, Markers.NONE, keeper.current());
   }
@@ -65,7 +69,7 @@ final class Plans {
    * The plan of a call as JDBC writes it: {@code {? = call f(?)}}. It is planned by what stands in
    * the braces, so that a hint is found and what the call touches is not.
    */
-  StatementPlan ofCall(String sql) {
+  StatementPlan ofCall(String sql) throws SQLException {
     String inner = sql.replace('{', ' ').replace('}', ' ');
     int call = inner.toLowerCase(java.util.Locale.ROOT).indexOf("call");
     int equals = inner.lastIndexOf('=', call);
@@ -76,7 +80,8 @@ final class Plans {
     return of(inner);
   }
 
-  private StatementPlan make(String sql, Markers markers, SqlCatalogue catalogue) {
+  private StatementPlan make(String sql, Markers markers, SqlCatalogue catalogue)
+      throws SQLException {
     SqlScanner.Backslash backslash = SqlScanner.Backslash.LITERAL;
     Plan plan =
         completing(
@@ -125,8 +130,8 @@ final class Plans {
     return target == null ? null : DealtKey.in(sql, tokens, target.keyColumn());
   }
 
-  /** How a write is done on several shards, or why not. */
-  SpreadWrites.Answer acrossShards(String sql, Markers markers) {
+  /** How a write is done on several shards, or why not; throws as {@link #of} does. */
+  SpreadWrites.Answer acrossShards(String sql, Markers markers) throws SQLException {
     return completing(
         keeper.current(),
         known ->
@@ -135,7 +140,8 @@ final class Plans {
   }
 
   /** Plans by what is known, and once more by all that can be known if that is asked for. */
-  private <T> T completing(SqlCatalogue catalogue, Function<SqlCatalogue, T> planning) {
+  private <T> T completing(SqlCatalogue catalogue, Function<SqlCatalogue, T> planning)
+      throws SQLException {
     try {
       return planning.apply(catalogue);
     } catch (BuiltIns.UnreadException needed) {

@@ -105,6 +105,11 @@ final class Reads {
         hedging);
   }
 
+  /** {@code calls.deadline}, in nanoseconds. */
+  long deadlineNanos() {
+    return deadlineNanos;
+  }
+
   /** Reads what is not of one key within {@code calls.deadline}, never twice at the same time. */
   <T extends @Nullable Object, X extends Exception> T readOnce(
       LiveShard shard, Consistency consistency, @Nullable Session session, Work<T, X> work)

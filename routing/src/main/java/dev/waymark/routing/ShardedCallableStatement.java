@@ -24,7 +24,7 @@ final class ShardedCallableStatement extends DelegatingCallableStatement {
 
   /** By the call inside of JDBC's braces, which PostgreSQL does not know. */
   @Override
-  StatementPlan planned() {
+  StatementPlan planned() throws SQLException {
     return sharded().plans().ofCall(text());
   }
 

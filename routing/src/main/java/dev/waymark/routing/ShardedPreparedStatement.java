@@ -57,7 +57,7 @@ class ShardedPreparedStatement extends ShardedStatement implements PreparedState
   }
 
   /** The plan of the text. */
-  StatementPlan planned() {
+  StatementPlan planned() throws SQLException {
     return sharded().plans().of(sql);
   }
 
@@ -159,7 +159,7 @@ class ShardedPreparedStatement extends ShardedStatement implements PreparedState
   }
 
   @Override
-  StatementPlan batchPlan(int place) {
+  StatementPlan batchPlan(int place) throws SQLException {
     StatementPlan known = plan;
     if (place == 0 || known == null) {
       known = planned();

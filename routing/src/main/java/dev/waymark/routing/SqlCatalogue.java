@@ -196,22 +196,29 @@ final class SqlCatalogue {
     return new SqlCatalogue(version, rows, builtIns);
   }
 
-  /** Nothing is known: no statement that names anything is proved to read. */
+  /** Nothing is known: no statement is proved to read. */
   static SqlCatalogue unknown() {
     return of(
         0,
         new Rows(
-            List.of(), List.of(), List.of(), Set.of(), Set.of(), Set.of(), Map.of(), List.of()));
+            List.of(),
+            List.of(),
+            List.of(),
+            Set.of(),
+            Set.of(),
+            Set.of(),
+            Map.of(),
+            List.of("the servers' catalogue cannot be read now")));
   }
 
   /** The same with what its server brings along, of which it gives the same answers as before. */
   SqlCatalogue with(BuiltIns read) {
-    if (!read.serverVersion().equals(builtIns.serverVersion())) {
+    if (!read.majorVersion().equals(builtIns.majorVersion())) {
       throw new IllegalArgumentException(
           "PostgreSQL "
-              + builtIns.serverVersion()
+              + builtIns.majorVersion()
               + " does not bring along what "
-              + read.serverVersion()
+              + read.majorVersion()
               + " does");
     }
     return new SqlCatalogue(this, rows, read);

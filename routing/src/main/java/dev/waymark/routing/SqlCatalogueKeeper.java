@@ -5,6 +5,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Holds the catalogue that plans are made by, and has it read again when it may have changed: after
@@ -24,8 +25,9 @@ final class SqlCatalogueKeeper {
 
     /**
      * What the shards' servers bring along, for catalogues of {@link #load} that do not know it.
+     * Whichever node answers will do: of one version all bring the same along.
      *
-     * @throws SQLException if it cannot be read now
+     * @throws SQLException if no node tells it now
      */
     BuiltIns loadBuiltIns() throws SQLException;
   }
@@ -42,6 +44,12 @@ final class SqlCatalogueKeeper {
   private final long maximumAge;
   private final long pause;
   private volatile Held held;
+
+  /** Why what servers bring along could not be read, null if it could; guarded by this. */
+  private @Nullable SQLException unreadable;
+
+  /** Until when that is not tried again; guarded by this. */
+  private long unreadableUntil;
 
   /** What is held, since when, and until when it is good. */
   private record Held(SqlCatalogue catalogue, long since, long until) {}
@@ -85,27 +93,36 @@ final class SqlCatalogueKeeper {
   }
 
   /**
-   * The same catalogue with what the servers bring along, for a statement that asks for that; an
-   * unknown one if that cannot be read now. What is held already goes on to serve the statements
-   * for which it is enough.
+   * The same catalogue with what the servers bring along, for a statement that asks for that.
+   *
+   * @throws SQLException if it cannot be read now; for a while nobody tries again, so that those
+   *     who wait for it do not wait one after the other. What is held goes on to serve the
+   *     statements for which it is enough
    */
-  SqlCatalogue completed(SqlCatalogue catalogue) {
+  SqlCatalogue completed(SqlCatalogue catalogue) throws SQLException {
     synchronized (this) {
       Held now = held;
       boolean isHeld = now.catalogue().version() == catalogue.version();
       if (isHeld && now.catalogue().builtIns().areRead()) {
         return now.catalogue();
       }
+      if (unreadable != null && nanoClock.getAsLong() - unreadableUntil < 0) {
+        throw notJudged(unreadable);
+      }
       BuiltIns read;
       try {
         read = source.loadBuiltIns();
-      } catch (SQLException unreadable) {
-        return SqlCatalogue.unknown();
-      }
-      if (!read.serverVersion().equals(catalogue.builtIns().serverVersion())) {
-        // Upgraded since.
-        changed();
-        return SqlCatalogue.unknown();
+        if (!read.majorVersion().equals(catalogue.builtIns().majorVersion())) {
+          if (isHeld) {
+            changed();
+          }
+          throw new SQLException("the servers have been upgraded meanwhile");
+        }
+        unreadable = null;
+      } catch (SQLException failure) {
+        unreadable = failure;
+        unreadableUntil = nanoClock.getAsLong() + pause;
+        throw notJudged(failure);
       }
       SqlCatalogue completed = catalogue.with(read);
       if (isHeld) {
@@ -113,6 +130,15 @@ final class SqlCatalogueKeeper {
       }
       return completed;
     }
+  }
+
+  private static SQLException notJudged(SQLException failure) {
+    return new SQLException(
+        "What the servers bring along, by which the statement is to be judged, cannot be read now: "
+            + failure.getMessage()
+            + ". Nothing was sent, so it may be repeated.",
+        "08001",
+        failure);
   }
 
   private static SqlCatalogue together(List<SqlCatalogue> catalogues) {

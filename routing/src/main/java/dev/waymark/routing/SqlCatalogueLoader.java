@@ -27,12 +27,16 @@ import org.jspecify.annotations.Nullable;
  * read once, when it is first needed. Safe to share.
  */
 final class SqlCatalogueLoader {
+  /** The major one: what a server brings along is made with its data, and stays over minor ones. */
+  private static final String VERSION = "current_setting('server_version_num')::int / 10000";
+
   /** With the server's version, which the driver's metadata would tell by many more classes. */
   private static final String SEARCH_PATH =
       """
-      SELECT current_setting('server_version'), schema
+      SELECT %s, schema
       FROM unnest(current_schemas(true)) WITH ORDINALITY AS path (schema, place) ORDER BY place
-      """;
+      """
+          .formatted(VERSION);
 
   private static final String RELATIONS =
       """
@@ -155,7 +159,7 @@ final class SqlCatalogueLoader {
             statement -> {
               statement.execute(SETTINGS);
               return BuiltIns.of(
-                  column(statement.executeQuery("SHOW server_version")).get(0),
+                  column(statement.executeQuery("SELECT " + VERSION)).get(0),
                   relations(statement.executeQuery(RELATIONS.formatted(""))),
                   functions(statement.executeQuery(FUNCTIONS.formatted("<"))),
                   Set.copyOf(column(statement.executeQuery(BUILT_IN_OPERATORS))));
@@ -182,18 +186,18 @@ final class SqlCatalogueLoader {
 
   private SqlCatalogue made(Statement statement) throws SQLException {
     statement.execute(MADE);
-    String serverVersion = "";
+    String majorVersion = "";
     List<String> searchPath = new ArrayList<>();
     ResultSet path = statement.getResultSet();
     while (path.next()) {
-      serverVersion = path.getString(1);
+      majorVersion = path.getString(1);
       searchPath.add(path.getString(2));
     }
     BuiltIns known = builtIns;
     BuiltIns below =
-        known != null && known.serverVersion().equals(serverVersion)
+        known != null && known.majorVersion().equals(majorVersion)
             ? known
-            : BuiltIns.unread(serverVersion);
+            : BuiltIns.unread(majorVersion);
     // The two settings have no rows.
     statement.getMoreResults();
     statement.getMoreResults();

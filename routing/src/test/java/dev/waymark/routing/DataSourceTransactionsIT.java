@@ -509,7 +509,7 @@ class DataSourceTransactionsIT {
     }
 
     /** Whether it has been read again by the next statement. */
-    boolean isReadAgain() {
+    boolean isReadAgain() throws SQLException {
       int before = readings.get();
       plans.of("SELECT 1");
       return readings.get() > before;

@@ -112,7 +112,7 @@ class DestinationTest {
     dealt("INSERT INTO users DEFAULT VALUES", "INSERT INTO users (\"id\") VALUES (?)", 1);
   }
 
-  private void dealt(String sql, String sent, int parameter) {
+  private void dealt(String sql, String sent, int parameter) throws SQLException {
     StatementPlan plan = plans.of(sql);
     assertThat(plan.sql()).isEqualTo(sent);
     assertThat(plan.dealtParameter()).isEqualTo(parameter);
@@ -120,7 +120,7 @@ class DestinationTest {
   }
 
   @Test
-  void whatTurnedOutToWriteStaysSo() {
+  void whatTurnedOutToWriteStaysSo() throws SQLException {
     String sql = "SELECT name FROM users WHERE id = ?";
     assertThat(plans.of(sql).reads()).isTrue();
     plans.wrote(plans.of(sql), sql);
@@ -130,7 +130,7 @@ class DestinationTest {
   }
 
   @Test
-  void whatLastsInASessionIsTold() {
+  void whatLastsInASessionIsTold() throws SQLException {
     assertThat(plans.of("SET search_path = x").session()).isEqualTo(SessionStatement.LASTING);
     assertThat(plans.of("SET LOCAL x = 1").session()).isEqualTo(SessionStatement.LOCAL);
     assertThat(plans.of("SHOW x").session()).isEqualTo(SessionStatement.SHOWS);
@@ -143,7 +143,7 @@ class DestinationTest {
   }
 
   @Test
-  void aCallIsPlannedWithoutItsBraces() {
+  void aCallIsPlannedWithoutItsBraces() throws SQLException {
     assertThat(plans.ofCall("/* waymark: key=7 */ {? = call f(?)}").plan().hints().key())
         .isEqualTo(7);
     assertThat(plans.ofCall("{call f(?)}").plan().refusal()).isNotNull();

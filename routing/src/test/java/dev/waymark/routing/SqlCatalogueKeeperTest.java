@@ -2,6 +2,7 @@ package dev.waymark.routing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.sql.SQLException;
 import java.util.List;
@@ -37,7 +38,7 @@ class SqlCatalogueKeeperTest {
               failIfDown();
               loadsOfBuiltIns++;
               return BuiltIns.of(
-                  "18.6",
+                  "18",
                   List.of(),
                   List.of(
                       new SqlCatalogue.FunctionRow(
@@ -143,8 +144,8 @@ class SqlCatalogueKeeperTest {
   }
 
   @Test
-  void whatTheServerBringsAlongIsReadOnceWhenItIsAskedFor() {
-    below = BuiltIns.unread("18.6");
+  void whatTheServerBringsAlongIsReadOnceWhenItIsAskedFor() throws SQLException {
+    below = BuiltIns.unread("18");
     SqlCatalogue made = keeper.current();
     assertThat(loadsOfBuiltIns).isZero();
     assertThat(made.relation(List.of("users"))).isNull();
@@ -169,36 +170,70 @@ class SqlCatalogueKeeperTest {
   }
 
   @Test
-  void whileWhatTheServerBringsAlongCannotBeReadNothingIsProvedThatNeedsIt() {
-    below = BuiltIns.unread("18.6");
+  void whileWhatTheServerBringsAlongCannotBeReadOnlyWhatNeedsItFails() throws SQLException {
+    below = BuiltIns.unread("18");
     SqlCatalogue made = keeper.current();
     isDown = true;
 
-    assertThat(keeper.completed(made).version()).isZero();
-    assertThat(keeper.current()).isSameAs(made);
+    SQLException failure = catchThrowableOfType(SQLException.class, () -> keeper.completed(made));
+    now += PAUSE;
+    keeper.failed(failure);
+
+    assertThat(failure.getMessage()).contains("cannot be read now: down. Nothing was sent");
+    assertThat(failure.getSQLState()).isEqualTo("08001");
+    assertThat(keeper.current()).as("serves what it is enough for").isSameAs(made);
     isDown = false;
     assertThat(keeper.completed(made).functions(List.of("lower"))).hasSize(1);
   }
 
   @Test
-  void anUpgradeMeanwhileHasAllReadAgain() {
-    below = BuiltIns.unread("17.9");
+  void whatCouldNotBeReadIsNotTriedAgainAtOnce() throws SQLException {
+    below = BuiltIns.unread("18");
+    SqlCatalogue made = keeper.current();
+    isDown = true;
+    assertThatThrownBy(() -> keeper.completed(made)).isInstanceOf(SQLException.class);
+    isDown = false;
+
+    assertThatThrownBy(() -> keeper.completed(made)).hasMessageContaining("down");
+    assertThat(loadsOfBuiltIns).isZero();
+    now += PAUSE;
+    assertThat(keeper.completed(made).builtIns().areRead()).isTrue();
+  }
+
+  @Test
+  void anUpgradeMeanwhileHasAllReadAgain() throws SQLException {
+    below = BuiltIns.unread("17");
     SqlCatalogue made = keeper.current();
 
-    assertThat(keeper.completed(made).version()).isZero();
-    below = BuiltIns.unread("18.6");
+    assertThatThrownBy(() -> keeper.completed(made)).hasMessageContaining("upgraded");
+    below = BuiltIns.unread("18");
     assertThat(keeper.current().version()).isEqualTo(2);
+    now += PAUSE;
     assertThat(keeper.completed(keeper.current()).functions(List.of("lower"))).hasSize(1);
+  }
+
+  @Test
+  void tablesThatEachServerNumbersForItselfAreNoDifference() {
+    below = BuiltIns.of("17", List.of(numbered("pg_toast_13401")), List.of(), Set.of());
+    SqlCatalogue one = catalogue(1, Set.of());
+    below = BuiltIns.of("18", List.of(numbered("pg_toast_13417")), List.of(), Set.of());
+
+    assertThat(one.isLike(catalogue(2, Set.of()))).isTrue();
+  }
+
+  private static SqlCatalogue.RelationRow numbered(String name) {
+    return new SqlCatalogue.RelationRow(
+        "pg_toast", name, SqlCatalogue.RelationKind.STORED, List.of(), List.of());
   }
 
   @Test
   void serversThatBringAlongOtherThingsDiffer() {
     SqlCatalogue one = catalogue(1, Set.of());
-    below = BuiltIns.of("17.9", List.of(), List.of(), Set.of("<<>>"));
+    below = BuiltIns.of("17", List.of(), List.of(), Set.of("<<>>"));
     assertThat(one.isLike(catalogue(2, Set.of()))).isFalse();
-    below = BuiltIns.of("17.9", List.of(), List.of(), Set.of());
+    below = BuiltIns.of("17", List.of(), List.of(), Set.of());
     assertThat(one.isLike(catalogue(2, Set.of()))).isTrue();
-    below = BuiltIns.unread("17.9");
+    below = BuiltIns.unread("17");
     assertThat(one.isLike(catalogue(2, Set.of()))).isFalse();
   }
 }
