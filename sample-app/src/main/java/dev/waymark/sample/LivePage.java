@@ -88,10 +88,8 @@ final class LivePage implements Routes, AutoCloseable {
     asset(routes, "/assets/live.js", "live.js", "text/javascript; charset=utf-8");
     asset(routes, "/assets/icon.svg", "icon.svg", "image/svg+xml");
     routes.get("/live/events", this::events);
-    // With the visitor's session, because the route of a key depends on it.
-    RequestSessions sessions = new RequestSessions(database);
-    routes.before("/live/route", sessions::begin);
-    routes.after("/live/route", sessions::end);
+    // With the visitor's session, because the route of a key depends on it; it ends as all do.
+    routes.before("/live/route", new RequestSessions(database)::begin);
     routes.get("/live/route", this::routeOfKey);
 
     if (demonstration != null) {

@@ -47,7 +47,7 @@ final class RequestSessions {
     context.attribute(ATTRIBUTE, new Bound(session, session.bind()));
   }
 
-  /** Also runs after a failure: the thread serves somebody else next. */
+  /** After whatever request, also after a failure: the thread serves somebody else next. */
   void end(Context context) {
     Bound bound = context.attribute(ATTRIBUTE);
     if (bound == null) {

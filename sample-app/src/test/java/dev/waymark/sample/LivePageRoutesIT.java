@@ -140,6 +140,26 @@ class LivePageRoutesIT {
   }
 
   @Test
+  void theVisitorsSessionComesBackOnce() throws Exception {
+    HttpResponse<String> written =
+        HTTP.send(
+            HttpRequest.newBuilder(URI.create(watchedUrl + "/api/users"))
+                .header("Content-Type", "application/json")
+                .POST(
+                    BodyPublishers.ofString(
+                        "{\"name\": \"Ada\", \"email\": \"visitor@example.org\"}"))
+                .build(),
+            BodyHandlers.ofString());
+    String token = written.headers().firstValue(RequestSessions.HEADER).orElseThrow();
+
+    HttpResponse<String> route =
+        get(watchedUrl + "/live/route?key=1", RequestSessions.HEADER, token);
+
+    assertThat(route.statusCode()).isEqualTo(200);
+    assertThat(route.headers().allValues("Set-Cookie")).hasSize(1);
+  }
+
+  @Test
   void theEventsTellStateAndEndWithTheService() throws Exception {
     SampleService own = SampleService.open(config);
     CompletableFuture<Integer> rest;
