@@ -1,7 +1,6 @@
 package dev.waymark;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -17,8 +16,9 @@ import java.util.stream.IntStream;
  * Which shard owns which keys: a gap-free, non-overlapping list of key ranges, with a version that
  * only grows.
  *
- * <p>An immutable value, safe to share. Looking a key up is a binary search over a sorted array and
- * allocates nothing.
+ * <p>An immutable value, safe to share. Looking a key up takes about as long with a hundred
+ * thousand ranges as with three, unless their sizes differ by orders of magnitude, and allocates
+ * nothing.
  */
 public final class ShardMap {
   private final long version;
@@ -26,8 +26,8 @@ public final class ShardMap {
   private final List<OwnedRange> ranges;
   private final Map<String, Table> tables;
 
-  /** The first key of each range, ascending; range i ends where range i + 1 starts. */
-  private final long[] starts;
+  /** Of the ranges as they are sorted; range i ends where range i + 1 starts. */
+  private final RangeIndex index;
 
   /** The first key after the last range. */
   private final long end;
@@ -41,7 +41,8 @@ public final class ShardMap {
     this.shards = List.copyOf(shards);
     this.ranges = List.copyOf(sortedRanges);
     this.tables = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(tables));
-    this.starts = sortedRanges.stream().mapToLong(owned -> owned.range().from()).toArray();
+    this.index =
+        new RangeIndex(sortedRanges.stream().mapToLong(owned -> owned.range().from()).toArray());
     this.end = sortedRanges.get(sortedRanges.size() - 1).range().to();
     Map<String, Integer> positions = new HashMap<>();
     for (int i = 0; i < shards.size(); i++) {
@@ -180,8 +181,7 @@ public final class ShardMap {
    * @throws NoShardForKeyException if no range holds the key
    */
   public int indexOfShardFor(long key) {
-    int found = Arrays.binarySearch(starts, key);
-    int range = found >= 0 ? found : -found - 2;
+    int range = index.find(key);
     if (range < 0 || key >= end) {
       throw NoShardForKeyException.of(key, this);
     }

@@ -61,10 +61,14 @@ final class NodeMonitor implements AutoCloseable {
     this.config = config;
     this.observer = observer;
     this.nanoClock = nanoClock;
-    this.pace = new LookPace(config.monitor());
+    this.pace = new LookPace(config.monitor(), nodes(config));
     this.jitter = new SplittableRandom(node.node().name().hashCode() ^ nanoClock.getAsLong());
     this.thread = new Thread(this::watch, "waymark-monitor-" + node.node().name());
     thread.setDaemon(true);
+  }
+
+  private static int nodes(WaymarkConfig config) {
+    return config.map().shards().stream().mapToInt(shard -> shard.nodes().size()).sum();
   }
 
   void start() {

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** How many looks a node gets from many processes: a calculation, printed for the documents. */
 class LookPaceTest {
   private static final long SECOND = 1_000_000_000L;
-  private final LookPace pace = new LookPace(WaymarkConfig.Monitor.defaults());
+  private final LookPace pace = new LookPace(WaymarkConfig.Monitor.defaults(), 9);
 
   @ParameterizedTest
   @CsvSource({"1, 20", "10, 200", "1000, 200"})
@@ -30,6 +30,15 @@ class LookPaceTest {
   @CsvSource({"1, 40", "10, 400", "1000, 2000"})
   void processesThatWaitMayExceedTheBudgetTenfold(int processes, long looksPerSecond) {
     assertThat(looks(processes, Demand.URGENT)).isEqualTo(looksPerSecond);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"9, 180", "200, 4000", "3000, 4000"})
+  void aProcessKeepsToABudgetOfItsOwnHoweverManyNodesItWatches(int nodes, long looksPerSecond) {
+    LookPace own = new LookPace(WaymarkConfig.Monitor.defaults(), nodes);
+
+    assertThat(nodes * SECOND / own.pauseNanos(Demand.SOME, 1)).isEqualTo(looksPerSecond);
+    assertThat(own.pauseNanos(Demand.URGENT, 1)).isLessThan(100_000_000);
   }
 
   @Test

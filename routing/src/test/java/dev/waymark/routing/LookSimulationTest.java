@@ -20,7 +20,7 @@ class LookSimulationTest {
   private static final long SECOND = 1_000_000_000L;
   private static final int SECONDS = 180;
 
-  private final LookPace pace = new LookPace(WaymarkConfig.Monitor.defaults());
+  private final LookPace pace = new LookPace(WaymarkConfig.Monitor.defaults(), 9);
   private final SplittableRandom random = new SplittableRandom(3);
 
   @ParameterizedTest
