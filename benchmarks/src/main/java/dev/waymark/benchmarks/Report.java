@@ -139,7 +139,10 @@ final class Report {
     line("## Where a peer is ahead");
     line("");
     if (ahead.isEmpty()) {
-      line("Nowhere, in what is judged below each table.");
+      line("Nowhere in every round, of what is judged below the tables.");
+    } else {
+      line("In every round. Where the ranges of the rounds overlap, it is said below the table.");
+      line("");
     }
     ahead.forEach(
         (section, sentences) -> {
@@ -368,9 +371,11 @@ final class Report {
                         ? "."
                         : "; the ranges of their rounds overlap.");
             sentences.add(sentence);
-            ahead
-                .computeIfAbsent(section, each -> new ArrayList<>())
-                .add("- " + ours.group() + ": " + sentence);
+            if (Comparison.areApart(peer, ours)) {
+              ahead
+                  .computeIfAbsent(section, each -> new ArrayList<>())
+                  .add("- " + ours.group() + ": " + sentence);
+            }
           }
         }
       }
