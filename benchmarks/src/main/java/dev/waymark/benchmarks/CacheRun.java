@@ -47,7 +47,7 @@ final class CacheRun {
           L1_HIT,
           () ->
               new JmhRun(bench, L1_HIT, JmhRun.runningJava())
-                  .run(bench.effort().of(3, 1), 2, contenders(redis))
+                  .run(bench.effort().of(2, 1), 2, contenders(redis))
                   .addCpu()
                   .addBytes()
                   .addScore());

@@ -137,10 +137,7 @@ record Section(
               """
               The newest twenty rows of all shards, merged; `raw`, threads and CPU time as above.
               """,
-              """
-              As above. ShardingSphere answers with connections of the calling thread one after another where it finds that cheaper,
-              which on two processors can be.
-              """),
+              ""),
           of(
               "Count by group over all shards",
               List.of("scatter-count", "scatter-count-4"),
@@ -163,7 +160,12 @@ record Section(
               same, called as its interceptor calls it (with neither proxy nor key expression); `redisson` is its local cached map,
               `jetcache` has two levels with invalidation by broadcast.
               """,
-              ""),
+              """
+              A hit also looks at the entry's stamp, at the proof that its bucket has heard of every change, and at its end; it is counted,
+              and one in 64 is looked at for hot keys. That is an object and an array more than Caffeine's own, in no cache for random keys.
+              Spring asks Caffeine and nothing else: its values may be old for as long as they live. Planned: the stamp's place in the entry's own
+              line of memory.
+              """),
           of(
               "Hit in L2",
               List.of("l2-hit"),
@@ -284,7 +286,8 @@ record Section(
               """
               The keyed read on the stub driver with more shards (3 to 1,000; also `raw`, for which the processor's caches get too
               small in the same way), ranges (3 to 100,000), sessions that take turns and keys. `raw` is here the same
-              contender with the least of it, so the ratio is the growth.
+              contender with the least of it, so the ratio is the growth. A thousand shards with their pools, nodes and balancers, and a hundred
+              thousand sessions, are more memory than the processor's caches hold: what a read costs more then is waiting for it.
               """,
               ""));
 
