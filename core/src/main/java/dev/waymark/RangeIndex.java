@@ -1,12 +1,12 @@
 package dev.waymark;
 
 /**
- * Finds the range that a key falls into: the keys are dealt into as many equal slots as there are
- * ranges, or up to twice as many, and each slot knows where its ranges begin. Where ranges are of
- * about one size that leaves one or two to look at, however many there are; where one slot holds
- * them all it is a binary search again.
+ * Finds the range that a key falls into: the keys are dealt into equal slots, half to twice as many
+ * as there are ranges, and each slot knows where its ranges begin. Where ranges are of about one
+ * size that leaves one to three to look at, however many there are; where one slot holds them all,
+ * as after a first range that is far wider than all others together, it is a binary search again.
  *
- * <p>Immutable, safe to share; looking up allocates nothing. It takes 4 to 8 bytes for each range
+ * <p>Immutable, safe to share; looking up allocates nothing. It takes 2 to 8 bytes for each range
  * beside the starts.
  */
 final class RangeIndex {

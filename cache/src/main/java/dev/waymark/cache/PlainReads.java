@@ -94,13 +94,12 @@ final class PlainReads {
      */
     @Override
     public boolean complete(List<Object> answer) {
-      boolean first;
       try {
         giveBack();
-      } finally {
-        first = super.complete(answer);
+      } catch (RuntimeException poolsOwn) {
+        // Redisson's decoder would take it for a fault of the answer, which is here.
       }
-      return first;
+      return super.complete(answer);
     }
   }
 

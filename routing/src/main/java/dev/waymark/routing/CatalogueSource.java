@@ -30,8 +30,8 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
   public BuiltIns loadBuiltIns() throws SQLException {
     SQLException failure = null;
     long began = System.nanoTime();
-    // Any node tells it: a shard or primary that is down keeps no statement for another waiting,
-    // and all tries together take hardly longer than one may.
+    // Any node tells it: a shard or primary that is down keeps no statement for another waiting.
+    // After one deadline no other shard is begun with.
     for (LiveShard shard : upFirst()) {
       try {
         return on(shard, Consistency.eventual(), loader::loadBuiltIns);
@@ -41,7 +41,8 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
         }
         failure = unreadable;
       }
-      if (System.nanoTime() - began >= database.reads().deadlineNanos()) {
+      if (Thread.currentThread().isInterrupted()
+          || System.nanoTime() - began >= database.reads().deadlineNanos()) {
         break;
       }
     }

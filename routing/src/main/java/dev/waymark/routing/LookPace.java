@@ -8,17 +8,17 @@ import java.util.SplittableRandom;
  * How long a monitor waits between two looks at its node. Looks keep reads free of round trips, but
  * a thousand processes that each look twenty times a second would be a load of their own: so a
  * process looks rarely while it has nothing to ask, and all together share a budget for each node.
- * Nor may a process that watches a thousand shards spend itself on looking: it has a budget of its
- * own. Pure; a value.
+ * Nor may a process with a thousand shards spend itself on looking: each database has a budget of
+ * its own. Pure; a value.
  *
- * @param nodes how many nodes the process watches
+ * @param nodes how many nodes the database has, in use or not
  */
 record LookPace(WaymarkConfig.Monitor monitor, int nodes) {
   /**
-   * So many looks a second by one process, whatever it watches: about a tenth of a processor. Up to
-   * 200 nodes it is not felt at the usual interval.
+   * So many looks a second by one database, unless calls wait for news. Up to 200 nodes it is not
+   * felt at the usual interval.
    */
-  private static final int LOOKS_PER_SECOND_OF_A_PROCESS = 4_000;
+  private static final int LOOKS_PER_SECOND_OF_A_DATABASE = 4_000;
 
   private static final Duration LONGEST_PAUSE_WHILE_DOWN = Duration.ofMillis(500);
 
@@ -50,7 +50,7 @@ record LookPace(WaymarkConfig.Monitor monitor, int nodes) {
     long share =
         Math.max(
             Math.multiplyExact((long) watchers, 1_000_000_000L) / monitor.looksPerSecond(),
-            nodes * 1_000_000_000L / LOOKS_PER_SECOND_OF_A_PROCESS);
+            nodes * 1_000_000_000L / LOOKS_PER_SECOND_OF_A_DATABASE);
     return switch (demand) {
       case NONE -> Math.max(monitor.idleInterval().toNanos(), share);
       case SOME -> Math.max(monitor.interval().toNanos(), share);

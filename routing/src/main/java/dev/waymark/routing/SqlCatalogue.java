@@ -196,19 +196,12 @@ final class SqlCatalogue {
     return new SqlCatalogue(version, rows, builtIns);
   }
 
-  /** Nothing is known: no statement is proved to read. */
+  /** Nothing is known: no statement that names or calls anything is proved to read. */
   static SqlCatalogue unknown() {
     return of(
         0,
         new Rows(
-            List.of(),
-            List.of(),
-            List.of(),
-            Set.of(),
-            Set.of(),
-            Set.of(),
-            Map.of(),
-            List.of("the servers' catalogue cannot be read now")));
+            List.of(), List.of(), List.of(), Set.of(), Set.of(), Set.of(), Map.of(), List.of()));
   }
 
   /** The same with what its server brings along, of which it gives the same answers as before. */
@@ -285,9 +278,13 @@ final class SqlCatalogue {
         .toList();
   }
 
+  private boolean isUnknown() {
+    return version == 0;
+  }
+
   /** Whether {@code x.name} may call a volatile function. */
   boolean isVolatileField(String name) {
-    return volatileFieldNames.contains(name) || builtIns.isVolatileField(name);
+    return isUnknown() || volatileFieldNames.contains(name) || builtIns.isVolatileField(name);
   }
 
   /** Whether every operator of the name is there and calls only quiet functions. */

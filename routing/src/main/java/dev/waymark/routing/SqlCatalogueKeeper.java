@@ -85,7 +85,8 @@ final class SqlCatalogueKeeper {
       try {
         now = new Held(together(source.load()), time, time + maximumAge);
       } catch (SQLException unreadable) {
-        now = new Held(SqlCatalogue.unknown(), time, time + pause);
+        // From now on: those who have waited for this try must not try one after the other.
+        now = new Held(SqlCatalogue.unknown(), time, nanoClock.getAsLong() + pause);
       }
       held = now;
       return now.catalogue();
@@ -112,17 +113,19 @@ final class SqlCatalogueKeeper {
       BuiltIns read;
       try {
         read = source.loadBuiltIns();
-        if (!read.majorVersion().equals(catalogue.builtIns().majorVersion())) {
-          if (isHeld) {
-            changed();
-          }
-          throw new SQLException("the servers have been upgraded meanwhile");
-        }
         unreadable = null;
       } catch (SQLException failure) {
-        unreadable = failure;
-        unreadableUntil = nanoClock.getAsLong() + pause;
+        if (!Thread.currentThread().isInterrupted()) {
+          unreadable = failure;
+          unreadableUntil = nanoClock.getAsLong() + pause;
+        }
         throw notJudged(failure);
+      }
+      if (!read.majorVersion().equals(catalogue.builtIns().majorVersion())) {
+        if (isHeld) {
+          changed();
+        }
+        throw notJudged(new SQLException("the servers have been upgraded meanwhile"));
       }
       SqlCatalogue completed = catalogue.with(read);
       if (isHeld) {

@@ -140,7 +140,7 @@ class EffectsTest {
   }
 
   @Test
-  void withoutACatalogueNothingIsProved() {
+  void withoutACatalogueNothingThatCallsAnythingIsProved() {
     Planner planner =
         new Planner(
             SmallCatalogue.TABLES,
@@ -149,8 +149,7 @@ class EffectsTest {
             SmallCatalogue.READER);
 
     // The last one calls something without looking like it.
-    for (String sql :
-        List.of("SELECT lower(name) FROM users", "SELECT 1", "SELECT ('s'::regclass).nextval")) {
+    for (String sql : List.of("SELECT lower(name) FROM users", "SELECT ('s'::regclass).nextval")) {
       assertThat(planner.plan(sql, SqlScanner.Markers.JDBC).verdict().effect())
           .as(sql)
           .isEqualTo(Effect.MAY_WRITE);

@@ -58,6 +58,8 @@ class SqlCatalogueKeeperTest {
 
   private void failIfDown() throws SQLException {
     if (isDown) {
+      // Longer than a pause: found out by a deadline.
+      now += 2 * PAUSE;
       throw new SQLException("down");
     }
   }
