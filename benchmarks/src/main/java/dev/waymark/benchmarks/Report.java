@@ -106,7 +106,7 @@ final class Report {
     line(
         """
         Written by `mvn -Pbench -Dbench=report` from the figures of `mvn -Pbench`, which are kept in
-        [benchmarks/summary.json](benchmarks/summary.json); nothing on this page is typed in. What each benchmark does, how to
+        [benchmarks/summary.json](benchmarks/summary.json); no figure on this page is typed in. What each benchmark does, how to
         run it and what is not measured stands in [benchmarks/README.md](../benchmarks/README.md).
 
         Figures are medians over rounds, with the least and the most; contenders take turns in an order drawn by lot. **Ratios

@@ -21,16 +21,8 @@ record Section(
   Section {
     groups = List.copyOf(groups);
     judged = List.copyOf(judged);
-  }
-
-  private static Section of(
-      String title,
-      List<String> groups,
-      String metric,
-      List<String> judged,
-      String text,
-      String behind) {
-    return new Section(title, groups, metric, judged, text.strip(), behind.strip());
+    text = text.strip();
+    behind = behind.strip();
   }
 
   private static List<String> byThreads(String group) {
@@ -39,7 +31,7 @@ record Section(
 
   static final List<Section> ALL =
       List.of(
-          of(
+          new Section(
               "Routing alone",
               List.of("routing"),
               "cpu_ns",
@@ -64,7 +56,7 @@ record Section(
               node is up or fresh. The `DataSource` finds shard, key and intent in the statement. Less is not planned: what is left
               are its own JDBC objects.
               """),
-          of(
+          new Section(
               "Point read",
               byThreads("point-read"),
               "p50_us",
@@ -78,21 +70,21 @@ record Section(
               Who routes nothing or does not look at freshness does less for a call; beside a round trip it is small, and where
               ranges overlap it cannot be told from noise.
               """),
-          of(
+          new Section(
               "Update",
               byThreads("update"),
               "p50_us",
               List.of("cpu_ns", "bytes"),
               """
-              One row changed by key. Every `DataSource` sends one statement in autocommit: one round trip. A write by key through
-              Waymark is a transaction whose COMMIT also brings the position for the session's next reads: two round trips.
+              One row changed by key. Every peer sends one statement in autocommit: one round trip. A write through Waymark, by key or by its `DataSource`, is a
+              transaction whose COMMIT also brings the position for the session's next reads: two round trips.
               """,
               """
               A write by key opens a transaction and brings its position, without which a session could not read its own
               write from a replica. A statement through the `DataSource` in autocommit asks for the position as well. Planned: nothing that gives the
               position up; PostgreSQL does not tell it with the answer to COMMIT.
               """),
-          of(
+          new Section(
               "Insert",
               byThreads("insert"),
               "p50_us",
@@ -103,7 +95,7 @@ record Section(
               """
               As for the update.
               """),
-          of(
+          new Section(
               "Transaction of three statements",
               byThreads("transaction"),
               "p50_us",
@@ -114,7 +106,7 @@ record Section(
               """
               As for the update: the position of the commit is one question more.
               """),
-          of(
+          new Section(
               "IN over three shards",
               List.of("scatter-in", "scatter-in-4"),
               "p50_us",
@@ -129,7 +121,7 @@ record Section(
               Merged results are pgjdbc's own result sets read row by row, each on a connection that is held until the end; the
               types of what is compared are asked for once for each text.
               """),
-          of(
+          new Section(
               "Newest 20 over all shards",
               List.of("scatter-newest", "scatter-newest-4"),
               "p50_us",
@@ -138,7 +130,7 @@ record Section(
               The newest twenty rows of all shards, merged; `raw`, threads and CPU time as above.
               """,
               ""),
-          of(
+          new Section(
               "Count by group over all shards",
               List.of("scatter-count", "scatter-count-4"),
               "p50_us",
@@ -150,7 +142,7 @@ record Section(
               """
               Groups are put together from the servers' own values, with the types and digits that one server would give.
               """),
-          of(
+          new Section(
               "Hit in L1",
               List.of("l1-hit"),
               "cpu_ns",
@@ -166,7 +158,7 @@ record Section(
               Spring asks Caffeine and nothing else: its values may be old for as long as they live. Planned: the stamp's place in the entry's own
               line of memory.
               """),
-          of(
+          new Section(
               "Hit in L2",
               List.of("l2-hit"),
               "p50_us",
@@ -179,7 +171,7 @@ record Section(
               The bare client's bytes are not decoded. What is left is an envelope that says until when the value is valid and of
               which epoch it is, and Jackson.
               """),
-          of(
+          new Section(
               "Miss",
               List.of("cache-miss"),
               "p50_us",
@@ -193,7 +185,7 @@ record Section(
               A miss takes a lease, so that of all processes one loads, and an old row is never put back. Peers put what they have
               read, whatever happened meanwhile.
               """),
-          of(
+          new Section(
               "Mixed reads and writes, end to end",
               List.of("mixed"),
               "queries_on_primaries",
@@ -215,7 +207,7 @@ record Section(
               it: four round trips to PostgreSQL and two to Redis beside one statement in autocommit. Who does not announce is faster, and stale: see
               the last columns. Planned: fewer round trips around the announcement.
               """),
-          of(
+          new Section(
               "Stampede",
               List.of("stampede"),
               "loads",
@@ -225,7 +217,7 @@ record Section(
               in each JVM. How often the row was loaded, and until when the last thread had it.
               """,
               ""),
-          of(
+          new Section(
               "Hit ratio",
               List.of("hit-ratio"),
               "hits_1000_skew_99",
@@ -234,7 +226,7 @@ record Section(
               Share of hits on a Zipf trace over 100,000 keys, by size and skew. `raw` is Caffeine of the same size.
               """,
               ""),
-          of(
+          new Section(
               "Offload",
               List.of("offload"),
               "reads_on_replicas",
@@ -244,7 +236,7 @@ record Section(
               consistency; `sticky-2s` reads from the primary for two seconds after each write, as many routers do.
               """,
               ""),
-          of(
+          new Section(
               "Invalidation and promotion",
               List.of("invalidation", "promotion"),
               "",
@@ -254,7 +246,7 @@ record Section(
               the library's first one succeeds.
               """,
               ""),
-          of(
+          new Section(
               "Start-up",
               List.of("start-up"),
               "wall_ms",
@@ -267,7 +259,7 @@ record Section(
               The `DataSource` reads the catalogue (what is volatile, what is a view) and loads the classes that read statements before its first
               one. Monitors and pools of all nodes start with the database.
               """),
-          of(
+          new Section(
               "Weight",
               List.of("weight"),
               "mb",
@@ -278,7 +270,7 @@ record Section(
               """
               A parser, YAML and metrics are what they are.
               """),
-          of(
+          new Section(
               "Cost as work grows",
               GrowthRun.groups(),
               "cpu_ns",

@@ -6,14 +6,17 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.LongSupplier;
 
 /** Reads every shard's catalogue: of its primary, or of a replica while there is none. */
 final class CatalogueSource implements SqlCatalogueKeeper.Source {
   private final ShardedDatabase database;
+  private final LongSupplier nanoClock;
   private final SqlCatalogueLoader loader = new SqlCatalogueLoader();
 
-  CatalogueSource(ShardedDatabase database) {
+  CatalogueSource(ShardedDatabase database, LongSupplier nanoClock) {
     this.database = database;
+    this.nanoClock = nanoClock;
   }
 
   @Override
@@ -29,7 +32,7 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
   @Override
   public BuiltIns loadBuiltIns() throws SQLException {
     SQLException failure = null;
-    long began = System.nanoTime();
+    long began = nanoClock.getAsLong();
     // Any node tells it: a shard or primary that is down keeps no statement for another waiting.
     // After one deadline no other shard is begun with.
     for (LiveShard shard : upFirst()) {
@@ -42,7 +45,7 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
         failure = unreadable;
       }
       if (Thread.currentThread().isInterrupted()
-          || System.nanoTime() - began >= database.reads().deadlineNanos()) {
+          || nanoClock.getAsLong() - began >= database.reads().deadlineNanos()) {
         break;
       }
     }

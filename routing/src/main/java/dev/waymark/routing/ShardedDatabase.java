@@ -427,7 +427,8 @@ public final class ShardedDatabase implements AutoCloseable {
       Plans known = plans;
       if (known == null) {
         try {
-          known = new Plans(map.tables(), new CatalogueSource(this), watchdog::recentNanos);
+          known =
+              new Plans(map.tables(), new CatalogueSource(this, nanoClock), watchdog::recentNanos);
         } catch (NoClassDefFoundError | ExceptionInInitializerError absent) {
           throw new IllegalStateException(
               "The data source reads SQL with org.pgcodekeeper:pgcodekeeper-core and"

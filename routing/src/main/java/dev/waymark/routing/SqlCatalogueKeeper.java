@@ -84,7 +84,7 @@ final class SqlCatalogueKeeper {
       }
       try {
         now = new Held(together(source.load()), time, time + maximumAge);
-      } catch (SQLException unreadable) {
+      } catch (SQLException failure) {
         // From now on: those who have waited for this try must not try one after the other.
         now = new Held(SqlCatalogue.unknown(), time, nanoClock.getAsLong() + pause);
       }

@@ -481,7 +481,7 @@ class DataSourceTransactionsIT {
   /** Plans of a catalogue whose readings are counted, and a clock that only the test moves. */
   private record Counted(Plans plans, AtomicInteger readings, AtomicLong nanos) {
     static Counted ofShards() {
-      CatalogueSource source = new CatalogueSource(shards.database());
+      CatalogueSource source = new CatalogueSource(shards.database(), System::nanoTime);
       AtomicInteger readings = new AtomicInteger();
       AtomicLong nanos = new AtomicLong();
       return new Counted(
