@@ -6,33 +6,51 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
  * The statements of a script for psql, such as PostgreSQL's own regression tests: without psql's
- * commands, without the data of COPY, and without statements that need psql's variables.
+ * commands, without the data of COPY, and without statements that need psql's variables. What was
+ * left out is counted.
  */
 final class PsqlScript {
   private static final Pattern COPY_IN = Pattern.compile("(?is)^\\s*copy\\s.*from\\s+stdin\\b.*");
-  private static final Pattern VARIABLE = Pattern.compile("(?<![:\\w]):['\"]?[a-z_]\\w*['\"]?");
+  private static final Pattern STATEMENT_ENDS =
+      Pattern.compile("(?m)[\\w)'\"][ \\t]*;[ \\t]*(--.*)?$");
+  private static final Pattern VARIABLE =
+      Pattern.compile("(?<![:\\w]):(?:[a-z_]\\w*|'[a-z_]\\w*'|\"[a-z_]\\w*\"|\\{\\?[a-z_]\\w*\\})");
   private static final Pattern DOLLAR =
       Pattern.compile("\\$([A-Za-z_\\x80-\\uffff][\\w\\x80-\\uffff]*)?\\$");
 
   private final String text;
   private final List<String> statements = new ArrayList<>();
+  private final Map<String, Integer> leftOut = new TreeMap<>();
   private StringBuilder statement = new StringBuilder();
+  private boolean needsVariable;
   private int at;
 
   private PsqlScript(String text) {
     this.text = text;
   }
 
-  static List<String> statements(Path file) throws IOException {
+  static PsqlScript of(Path file) throws IOException {
     PsqlScript script =
         new PsqlScript(new String(Files.readAllBytes(file), StandardCharsets.UTF_8));
     script.read();
-    return script.statements;
+    return script;
+  }
+
+  /** Those that a server can be sent as they are, in their order. */
+  List<String> statements() {
+    return statements;
+  }
+
+  /** How many statements were left out, by the reason. */
+  Map<String, Integer> leftOut() {
+    return leftOut;
   }
 
   private void read() {
@@ -41,6 +59,7 @@ final class PsqlScript {
     StringBuilder bare = new StringBuilder();
     while (at < text.length()) {
       char c = text.charAt(at);
+      needsVariable |= c == ':' && isVariable();
       if (text.startsWith("--", at)) {
         int end = text.indexOf('\n', at);
         take(end < 0 ? text.length() : end);
@@ -143,28 +162,40 @@ final class PsqlScript {
     return !insideOfAWord && matcher.lookingAt() ? matcher.group() : null;
   }
 
+  private boolean isVariable() {
+    Matcher matcher = VARIABLE.matcher(text);
+    matcher.region(at, text.length()).useTransparentBounds(true);
+    return matcher.lookingAt();
+  }
+
   private void finish() {
     String sql = statement.toString().strip();
+    String bare = withoutComments(sql);
+    boolean isIncomplete = needsVariable;
     statement = new StringBuilder();
-    if (COPY_IN.matcher(sql).matches()) {
-      int end = text.indexOf("\n\\.", at);
-      at =
-          end < 0
-              ? at
-              : text.indexOf('\n', end + 1) < 0 ? text.length() : text.indexOf('\n', end + 1);
+    needsVariable = false;
+    if (COPY_IN.matcher(bare).matches()) {
+      leftOut.merge("COPY FROM STDIN, whose data psql would send", 1, Integer::sum);
+      skipData();
       return;
     }
-    if (!sql.isEmpty() && !VARIABLE.matcher(withoutStrings(sql)).find() && !onlyComments(sql)) {
+    if (isIncomplete) {
+      leftOut.merge("it needs a variable of psql's", 1, Integer::sum);
+    } else if (!bare.isBlank()) {
       statements.add(sql);
     }
   }
 
-  private static String withoutStrings(String sql) {
-    return sql.replaceAll("(?s)'(?:[^']|'')*'|\\$(\\w*)\\$.*?\\$\\1\\$|--[^\\n]*", " ")
-        + (sql.matches("(?s).*:'\\w+'.*") && !sql.matches("(?s).*'.*:'\\w.*") ? ":x" : "");
+  /** What follows is data up to a full stop, unless statements come first: that COPY fails. */
+  private void skipData() {
+    int end = text.indexOf("\n\\.", at);
+    if (end >= 0 && !STATEMENT_ENDS.matcher(text.substring(at, end)).find()) {
+      int line = text.indexOf('\n', end + 1);
+      at = line < 0 ? text.length() : line;
+    }
   }
 
-  private static boolean onlyComments(String sql) {
-    return sql.replaceAll("(?s)/\\*.*?\\*/|--[^\\n]*", "").isBlank();
+  private static String withoutComments(String sql) {
+    return sql.replaceAll("(?s)/\\*.*?\\*/|--[^\\n]*", "");
   }
 }
