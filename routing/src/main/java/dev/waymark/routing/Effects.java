@@ -33,6 +33,8 @@ final class Effects {
           // The methods of TABLESAMPLE, which draw lots.
           "bernoulli",
           "system",
+          "array_sample",
+          "array_shuffle",
           // They look at files or at the catalogue.
           "pg_relation_size",
           "pg_table_size",
@@ -40,6 +42,7 @@ final class Effects {
           "pg_total_relation_size",
           "pg_database_size",
           "pg_partition_tree",
+          "pg_partition_ancestors",
           "pg_sleep",
           "pg_sleep_for",
           "pg_sleep_until");

@@ -264,9 +264,7 @@ final class SqlScanner {
 
   private void sign(char c) {
     int start = at;
-    if (c == ':' && (peek(1) == ':' || peek(1) == '=')
-        || c == '.' && peek(1) == '.'
-        || c == '=' && peek(1) == '>' && OPERATOR.indexOf(peek(2)) < 0) {
+    if (c == ':' && (peek(1) == ':' || peek(1) == '=') || c == '.' && peek(1) == '.') {
       at += 2;
       add(SqlToken.Kind.PUNCTUATION, sql.substring(start, at), start);
     } else if (c == '?' && markers == Markers.JDBC && peek(1) != '?') {
@@ -309,7 +307,12 @@ final class SqlScanner {
       }
     }
     String operator = text.substring(0, length);
-    add(SqlToken.Kind.OPERATOR, operator.equals("!=") ? "<>" : operator, start);
+    if (operator.equals("=>")) {
+      // Whatever came behind it: a sign, a comment or a parameter. It names an argument.
+      add(SqlToken.Kind.PUNCTUATION, operator, start);
+    } else {
+      add(SqlToken.Kind.OPERATOR, operator.equals("!=") ? "<>" : operator, start);
+    }
   }
 
   private void add(SqlToken.Kind kind, String text, int start) {

@@ -110,6 +110,8 @@ final class SmallCatalogue {
             "pg_advisory_lock",
             "set_config",
             "random",
+            "array_shuffle",
+            "pg_partition_ancestors",
             "lo_unlink",
             "pg_notify")) {
       functions.add(

@@ -59,6 +59,19 @@ class SqlScannerTest {
   }
 
   @Test
+  void anArrowIsNoOperatorWhateverComesBehindIt() {
+    for (String behind : new String[] {" 1", "1", "-1", "+1", "/**/1", "--\n1", "?"}) {
+      assertThat(
+              SqlScanner.scan("f(a =>" + behind + ")", Markers.JDBC, Backslash.LITERAL)
+                  .tokens()
+                  .get(3))
+          .as(behind)
+          .matches(token -> token.isSign("=>"));
+    }
+    assertThat(texts("a =>> b")).containsExactly("a", "=>>", "b");
+  }
+
+  @Test
   void dollarQuotesHideEverything() {
     assertThat(texts("SELECT $a$ it's $$ -- ? $a$, ?"))
         .containsExactly("select", " it's $$ -- ? ", ",", "1");
