@@ -123,12 +123,16 @@ final class SqlScanner {
     while (at < sql.length()) {
       char c = sql.charAt(at);
       if (c == '\'') {
-        if (peek(1) != '\'') {
+        int next = escapes == Backslash.LITERAL ? continuation() : -1;
+        if (peek(1) == '\'') {
+          value.append('\'');
+          at += 2;
+        } else if (next > 0) {
+          at = next + 1;
+        } else {
           at++;
           return value.toString();
         }
-        value.append('\'');
-        at += 2;
       } else if (c == '\\' && escapes == Backslash.ESCAPE) {
         // What the escape stands for matters to nobody here; that it is not the end does.
         value.append(c);
@@ -142,6 +146,22 @@ final class SqlScanner {
       }
     }
     throw new UnreadableSqlException("a string does not end");
+  }
+
+  /**
+   * The quote behind this one that goes on with the string (scan.l: {@code quotecontinue}), or -1:
+   * between them are spaces and at least one end of a line. A comment may stand there as well, but
+   * then it is left to be refused; and so is what goes on with an escape string, where pgjdbc no
+   * longer takes a backslash for an escape.
+   */
+  private int continuation() {
+    boolean isOnNewLine = false;
+    int next = at + 1;
+    while (next < sql.length() && isSpace(sql.charAt(next))) {
+      isOnNewLine |= sql.charAt(next) == '\n' || sql.charAt(next) == '\r';
+      next++;
+    }
+    return isOnNewLine && next < sql.length() && sql.charAt(next) == '\'' ? next : -1;
   }
 
   private String quotedName() {

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.waymark.routing.SqlScanner.Backslash;
 import dev.waymark.routing.SqlScanner.Markers;
+import java.sql.SQLException;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.CharRange;
 import net.jqwik.api.constraints.Chars;
 import org.junit.jupiter.api.Test;
+import org.postgresql.core.Parser;
 
 class SqlScannerTest {
   private static List<String> texts(String sql) {
@@ -44,6 +46,86 @@ class SqlScannerTest {
         .hasSize(2);
     assertThat(texts("SELECT 1 --; DELETE\n; UPDATE"))
         .containsExactly("select", "1", ";", "update");
+  }
+
+  private static List<List<SqlToken>> statements(String sql) {
+    return SqlScanner.scan(sql, Markers.JDBC, Backslash.LITERAL).statements();
+  }
+
+  @Test
+  void aRoutineWithABodyOfStatementsIsOneStatement() {
+    for (String sql :
+        List.of(
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END ;",
+            "CREATE OR REPLACE FUNCTION f() RETURNS int begin atomic SELECT 1; END;",
+            "CREATE PROCEDURE p(a int) BEGIN ATOMIC INSERT INTO t VALUES (1); DELETE FROM t; END",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC"
+                + " SELECT CASE WHEN a THEN CASE b WHEN 1 THEN 2 END END FROM t; SELECT 3; END",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT (CASE WHEN a THEN 1 END); END",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC END",
+            "CREATE FUNCTION f(\"begin\" int, \"end\" int) RETURNS int RETURN 1")) {
+      assertThat(statements(sql)).as(sql).hasSize(1);
+    }
+  }
+
+  @Test
+  void aRuleOfSeveralStatementsIsOneStatement() {
+    assertThat(
+            statements("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT f(2); DELETE FROM u)"))
+        .hasSize(1);
+    assertThat(statements("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); SELECT 3"))
+        .hasSize(2);
+  }
+
+  @Test
+  void whatComesBehindABodyIsAnotherStatement() {
+    assertThat(statements("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; END; DROP TABLE t"))
+        .hasSize(2);
+    assertThat(statements("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1 end; SELECT 2; END"))
+        .hasSizeGreaterThan(1);
+    assertThat(statements("CREATE FUNCTION begin() RETURNS int RETURN 1; DROP TABLE t")).hasSize(2);
+    assertThat(statements("CREATE TABLE atomic (begin int); DROP TABLE t")).hasSize(2);
+    assertThat(statements("SELECT 1 AS begin; SELECT 2")).hasSize(2);
+    assertThat(statements("SELECT (1; DELETE FROM t)")).hasSize(2);
+    assertThat(statements("DO begin atomic; SELECT 2; end")).hasSize(3);
+  }
+
+  @Test
+  void whereABodyEndsIsNotGuessed() {
+    for (String sql :
+        List.of(
+            "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1 AS case; END; DROP TABLE t; SELECT 1 end",
+            "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; SELECT 2",
+            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2")) {
+      assertThatThrownBy(() -> statements(sql)).as(sql).isInstanceOf(UnreadableSqlException.class);
+    }
+    assertThat(statements("CREATE TABLE t (a int")).hasSize(1);
+  }
+
+  /** What is one statement here is sent as one, and what is sent as one is not two here unseen. */
+  @Test
+  void pgjdbcCutsNothingThatIsOneStatementHere() throws SQLException {
+    for (String sql :
+        List.of(
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END",
+            "CREATE FUNCTION f() RETURNS int BEGIN /* a */ ATOMIC -- b\n"
+                + " SELECT CASE WHEN true THEN 1 END; SELECT 2; END",
+            "CREATE OR REPLACE PROCEDURE p() begin atomic DELETE FROM t; DELETE FROM u; end;",
+            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT f(2); DELETE FROM u)")) {
+      assertThat(statements(sql)).as(sql).hasSize(1);
+      assertThat(Parser.parseJdbcSql(sql, true, true, true, false, true)).as(sql).hasSize(1);
+    }
+  }
+
+  @Test
+  void aStringGoesOnOnTheNextLine() {
+    assertThat(texts("SELECT 'one' \n  ' two'\n' three'"))
+        .containsExactly("select", "one two three");
+    assertThat(texts("SELECT 'one' 'two'")).hasSize(3);
+    assertThat(texts("SELECT 'one' -- what\n 'two'")).hasSize(3);
+    // pgjdbc would end the second string at its backslash.
+    assertThat(statements("SELECT E'one'\n'two\\'; DELETE FROM t; --'")).hasSize(2);
   }
 
   @Test
