@@ -31,6 +31,7 @@ import org.antlr.v4.runtime.CommonToken;
 import org.antlr.v4.runtime.CommonTokenStream;
 import org.antlr.v4.runtime.ListTokenSource;
 import org.antlr.v4.runtime.ParserRuleContext;
+import org.antlr.v4.runtime.RecognitionException;
 import org.antlr.v4.runtime.Token;
 import org.antlr.v4.runtime.atn.ParserATNSimulator;
 import org.antlr.v4.runtime.atn.PredictionContextCache;
@@ -65,6 +66,9 @@ final class SqlGrammar {
   /** After so many readings what was learnt is forgotten. */
   private static final int READINGS = 1_000;
 
+  /** So many places are mended that the grammar does not know: it reads the text anew for each. */
+  private static final int GAPS = 10;
+
   /** Null until a statement is read. */
   private volatile @Nullable Learnt learnt;
 
@@ -98,6 +102,8 @@ final class SqlGrammar {
     // Two ways of writing each.
     types.put("<>", SQLParser.NOT_EQUAL);
     types.put("::", SQLParser.CAST_EXPRESSION);
+    // A function like any other, which the grammar lets nobody call.
+    types.remove("normalize");
     return Map.copyOf(types);
   }
 
@@ -108,14 +114,23 @@ final class SqlGrammar {
    */
   Statement read(List<SqlToken> statement) {
     refuseDepth(statement);
-    List<CommonToken> tokens = tokens(statement);
-    try {
-      return statement(parse(tokens));
-    } catch (IllegalStateException unknown) {
-      throw new UnreadableSqlException(
-          "PostgreSQL's grammar, as known here, has no such statement");
-    } catch (StackOverflowError deep) {
-      throw new UnreadableSqlException("it is nested too deeply");
+    List<SqlToken> readable = statement;
+    for (int gaps = 0; ; gaps++) {
+      try {
+        return statement(parse(tokens(readable)));
+      } catch (IllegalStateException unknown) {
+        List<SqlToken> filled =
+            gaps < GAPS && unknown.getCause() instanceof RecognitionException stop
+                ? GrammarGaps.filled(readable, stop.getOffendingToken().getTokenIndex())
+                : null;
+        if (filled == null) {
+          throw new UnreadableSqlException(
+              "PostgreSQL's grammar, as known here, has no such statement");
+        }
+        readable = filled;
+      } catch (StackOverflowError deep) {
+        throw new UnreadableSqlException("it is nested too deeply");
+      }
     }
   }
 
@@ -215,9 +230,24 @@ final class SqlGrammar {
       runs |= option.analyze_keyword() != null;
     }
     Explain_queryContext query = explain.explain_query();
-    return new SqlTree.Explain(
-        runs ? SqlTree.Explain.Mode.RUNS : SqlTree.Explain.Mode.PLANS,
-        query != null && query.data_statement() != null ? data(query.data_statement()) : null);
+    return runs
+        ? new SqlTree.Explain(
+            SqlTree.Explain.Mode.RUNS,
+            query.data_statement() == null ? null : data(query.data_statement()))
+        : new SqlTree.Explain(SqlTree.Explain.Mode.PLANS, planned(query));
+  }
+
+  /** What is planned: of a cursor and of a table that would be made, the query. */
+  private static @Nullable Statement planned(Explain_queryContext explained) {
+    if (explained.data_statement() != null) {
+      return data(explained.data_statement());
+    } else if (explained.declare_statement() != null) {
+      return query(explained.declare_statement().select_stmt());
+    } else if (explained.create_view_statement() != null) {
+      return query(explained.create_view_statement().v_query);
+    }
+    Create_table_as_statementContext table = explained.create_table_as_statement();
+    return table == null || table.select_stmt() == null ? null : query(table.select_stmt());
   }
 
   private static Statement data(Data_statementContext data) {

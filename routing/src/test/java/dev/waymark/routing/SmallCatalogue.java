@@ -98,7 +98,17 @@ final class SmallCatalogue {
     }
     for (String total :
         List.of(
-            "count", "sum", "min", "max", "avg", "string_agg", "array_agg", "row_number", "rank")) {
+            "count",
+            "sum",
+            "min",
+            "max",
+            "avg",
+            "string_agg",
+            "array_agg",
+            "json_agg",
+            "json_object_agg",
+            "row_number",
+            "rank")) {
       functions.add(
           function(
               "pg_catalog", total, Volatility.QUIET, Arity.ONE, Use.ROWS, Sight.ARGUMENTS, null));
