@@ -764,6 +764,14 @@ final class SqlGrammar {
       for (ParseTree child : children(call)) {
         collect(child, parts);
       }
+      Json_functionContext json = call.json_function();
+      if (json != null && (json.JSON_ARRAYAGG() != null || json.JSON_OBJECTAGG() != null)) {
+        // They span rows, as the functions do that the server puts in their place.
+        return new Call(
+            List.of("pg_catalog", json.JSON_ARRAYAGG() != null ? "json_agg" : "json_object_agg"),
+            parts,
+            Call.Manner.AGGREGATING);
+      }
       return new Other(parts);
     }
     List<Expression> parts = new ArrayList<>();

@@ -53,6 +53,8 @@ class CrossShardTest {
                         + " HAVING count(*) > 3 ORDER BY 1 LIMIT 5")
                 .columns())
         .isEmpty();
+    assertThat(merged("SELECT user_id, json_arrayagg(id) FROM orders GROUP BY user_id").columns())
+        .isEmpty();
   }
 
   @Test
@@ -72,6 +74,11 @@ class CrossShardTest {
         "SELECT row_number() OVER (ORDER BY id) FROM users",
         "SELECT sum(total) OVER w FROM orders WINDOW w AS (ORDER BY id)",
         "SELECT string_agg(name, ',') FROM users",
+        "SELECT json_arrayagg(name) FROM users",
+        "SELECT 1, coalesce(json_objectagg(id : name), 'null') FROM users",
+        "SELECT id FROM users ORDER BY json_arrayagg(name)",
+        "SELECT json_arrayagg(name) FILTER (WHERE id > 5) FROM users",
+        "SELECT id, json_arrayagg(name) OVER (ORDER BY id) FROM users",
         "SELECT count(DISTINCT country) FROM users",
         "SELECT count(*) FILTER (WHERE id > 5) FROM users",
         "SELECT DISTINCT country FROM users",
