@@ -228,7 +228,7 @@ final class Effects {
         || !names.domainChecks(token.text()).stream().allMatch(this::onlyReadsStrictly)) {
       judgement.unsure("casts to " + token.text() + " may call a volatile function");
     }
-    if (isQualified && !isCalled && names.isVolatileField(token.text())) {
+    if (isQualified && !isCalled && !isQuietField(token.text(), names)) {
       judgement.unsure("." + token.text() + " may call a volatile function");
     }
     if (isCalled) {
@@ -246,11 +246,27 @@ final class Effects {
     boolean isBuiltIn = function.schema().equals("pg_catalog");
     if (isBuiltIn && TAKE_AN_ID.contains(function.name())) {
       judgement.unsure(function.name() + " takes a transaction id");
-    } else if (function.volatility() == Volatility.VOLATILE
-        && !(isBuiltIn && HARMLESS.contains(function.name()))
-        && (function.body() == null || !onlyReads(function.body(), catalogue))) {
+    } else if (!isQuiet(function)) {
       judgement.unsure("the function " + function.name() + " is volatile");
     }
+  }
+
+  private boolean isQuiet(FunctionRow function) {
+    return function.volatility() == Volatility.QUIET
+        || function.schema().equals("pg_catalog") && HARMLESS.contains(function.name())
+        || function.body() != null && onlyReads(function.body(), catalogue);
+  }
+
+  /**
+   * Whether {@code x.name} calls nothing that may write. The server looks for it on the path, like
+   * any function; a volatile one that is only elsewhere, or not known, proves nothing.
+   */
+  private boolean isQuietField(String name, SqlCatalogue names) {
+    if (!names.isVolatileField(name)) {
+      return true;
+    }
+    List<FunctionRow> behind = names.functions(List.of(name));
+    return !behind.isEmpty() && behind.stream().allMatch(this::isQuiet);
   }
 
   private void relation(

@@ -74,6 +74,24 @@ final class SqlCatalogueLoader {
       WHERE p.oid %s 16384
       """;
 
+  /**
+   * The types that {@code name(x)} casts to, if no function of the name takes x: for that the
+   * server looks at functions first, and then at types of the name (parse_func.c, {@code
+   * FuncNameAsType}). Such a cast calls what any cast does: what reads and writes the types, or a
+   * function of a user's cast, which is looked for by the type's name.
+   */
+  private static final String BUILT_IN_CASTS =
+      """
+      SELECT n.nspname, t.typname, false, true, false, false, NULL
+      FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+      WHERE t.oid < 16384 AND t.typtype = 'b' AND NOT EXISTS (
+          SELECT FROM pg_proc p
+          WHERE p.oid IN (t.typinput, t.typoutput, t.typmodin) AND p.provolatile = 'v')
+        AND NOT EXISTS (
+          SELECT FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
+          WHERE c.casttarget = t.oid AND c.oid < 16384 AND p.provolatile = 'v')
+      """;
+
   private static final String OPERATORS =
       """
       SELECT o.oprname, bool_or(p.provolatile = 'v')
@@ -161,7 +179,9 @@ final class SqlCatalogueLoader {
               return BuiltIns.of(
                   column(statement.executeQuery("SELECT " + VERSION)).get(0),
                   relations(statement.executeQuery(RELATIONS.formatted(""))),
-                  functions(statement.executeQuery(FUNCTIONS.formatted("<"))),
+                  functions(
+                      statement.executeQuery(
+                          FUNCTIONS.formatted("<") + " UNION ALL " + BUILT_IN_CASTS)),
                   Set.copyOf(column(statement.executeQuery(BUILT_IN_OPERATORS))));
             });
     builtIns = read;

@@ -69,6 +69,10 @@ class SqlCatalogueLoaderIT {
     assertReads("SELECT * FROM information_schema.tables");
     assertReads("SELECT * FROM pg_stat_activity");
     assertReads("SELECT jsonb '{}' ?? 'a', now() - interval '1 day', ARRAY[1] @> ARRAY[2]");
+    assertReads("SELECT tsquery('a'), inet(text('::1')), json('{}'), regtype('int4')");
+    assertReads("SELECT pg_catalog.regclass('pg_class'), int4range('[1,2)'), _int4('{1}')");
+    assertReads("SELECT normalize('a', NFC), normalize('a') IS NFD NORMALIZED");
+    assertReads("SELECT json('{}' FORMAT JSON), json('{}' WITH UNIQUE KEYS)");
     assertMayWrite("SELECT nextval('s')");
     assertMayWrite("SELECT pg_advisory_lock(1)");
     assertMayWrite("SELECT lo_create(0)");
@@ -111,6 +115,10 @@ class SqlCatalogueLoaderIT {
             CREATE FUNCTION promised(int) RETURNS int LANGUAGE plpgsql STABLE
               AS 'BEGIN RETURN 1; END';
             CREATE FUNCTION of_row(t) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+            CREATE FUNCTION row_reads(t) RETURNS int LANGUAGE sql AS 'SELECT $1.a';
+            CREATE FUNCTION row_writes(t) RETURNS int LANGUAGE sql
+              AS 'INSERT INTO t VALUES ($1.a) RETURNING a';
+            CREATE FUNCTION tsquery(t) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
             CREATE AGGREGATE loud_sum (int) (sfunc = loud_plus, stype = int);
             """
                 .replace(
@@ -132,6 +140,9 @@ class SqlCatalogueLoaderIT {
     assertMayWrite("SELECT other_language(1)");
     assertMayWrite("SELECT t.of_row FROM t");
     assertMayWrite("SELECT (t).of_row FROM t");
+    assertReads("SELECT t.row_reads, (t).row_reads FROM t");
+    assertMayWrite("SELECT t.row_writes FROM t");
+    assertMayWrite("SELECT tsquery('x')");
     assertMayWrite("SELECT loud_sum(a) FROM t");
   }
 
