@@ -55,19 +55,19 @@ record SqlTokens(String sql, List<SqlToken> tokens, List<String> comments) {
         if (blocks > 1) {
           // A label may be called case. Whoever counts it would miss the real end.
           throw new UnreadableSqlException("a CASE in a routine's body does not end");
-        } else if (brackets + blocks == 0) {
+        } else if (brackets == 0 && blocks == 0) {
           return i;
         }
         hasInside = true;
       } else if (isCreate && token.isSign("(")) {
         brackets++;
-      } else if (token.isSign(")")) {
-        brackets = Math.max(0, brackets - 1);
+      } else if (isCreate && token.isSign(")")) {
+        brackets--;
       } else if (isRoutine && brackets == 0) {
         blocks = Math.max(0, blocks + step(i, blocks));
       }
     }
-    if (hasInside && brackets + blocks > 0) {
+    if (hasInside && (brackets != 0 || blocks > 0)) {
       throw new UnreadableSqlException("a bracket or a routine's body does not end");
     }
     return tokens.size();

@@ -591,4 +591,29 @@ class DataSourceTransactionsIT {
     update(connection, "/* waymark: key=7 */ CREATE INDEX CONCURRENTLY i ON users (name)");
     update(connection, "/* waymark: key=7 */ DROP INDEX i");
   }
+
+  @Test
+  void aRoutinesBodyAndARulesListAreOneStatement() throws SQLException {
+    connection.setAutoCommit(true);
+    update(
+        connection,
+        "/* waymark: key=7 */ CREATE FUNCTION two() RETURNS int"
+            + " BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END;");
+    assertThat(column(connection, "/* waymark: key=7 */ SELECT two()")).containsExactly("2");
+    update(connection, "/* waymark: key=7 */ DROP FUNCTION two()");
+
+    update(connection, "/* waymark: key=7 */ CREATE TABLE passing (id int)");
+    try (PreparedStatement rule =
+        connection.prepareStatement(
+            "/* waymark: key=7 */ CREATE RULE twofold AS ON INSERT TO passing"
+                + " DO (DELETE FROM passing WHERE id = 0; DELETE FROM passing WHERE id = 1)")) {
+      rule.execute();
+    }
+    assertThat(
+            column(
+                connection,
+                "/* waymark: key=7 */ SELECT rulename FROM pg_rules WHERE tablename = 'passing'"))
+        .containsExactly("twofold");
+    update(connection, "/* waymark: key=7 */ DROP TABLE passing");
+  }
 }

@@ -7,10 +7,15 @@ import dev.waymark.routing.SqlScanner.Backslash;
 import dev.waymark.routing.SqlScanner.Markers;
 import java.sql.SQLException;
 import java.util.List;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
+import net.jqwik.api.From;
 import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.CharRange;
 import net.jqwik.api.constraints.Chars;
+import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 import org.postgresql.core.Parser;
 
@@ -97,6 +102,7 @@ class SqlScannerTest {
         List.of(
             "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1 AS case; END; DROP TABLE t; SELECT 1 end",
             "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; SELECT 2",
+            "CREATE FUNCTION f) BEGIN ATOMIC SELECT 1; SELECT 2; END",
             "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2")) {
       assertThatThrownBy(() -> statements(sql)).as(sql).isInstanceOf(UnreadableSqlException.class);
     }
@@ -116,6 +122,48 @@ class SqlScannerTest {
       assertThat(statements(sql)).as(sql).hasSize(1);
       assertThat(Parser.parseJdbcSql(sql, true, true, true, false, true)).as(sql).hasSize(1);
     }
+  }
+
+  @Property
+  void whatPgjdbcCutsIsNeverOneStatementHere(
+      @ForAll @Size(max = 16) List<@From("pieces") String> pieces) throws SQLException {
+    String sql = "CREATE " + String.join(" ", pieces);
+    int own;
+    try {
+      own = statements(sql).size();
+    } catch (UnreadableSqlException refused) {
+      return;
+    }
+    if (own == 1) {
+      // It takes a comment behind the last semicolon for a statement.
+      assertThat(Parser.parseJdbcSql(sql, true, true, true, false, true))
+          .as(sql)
+          .filteredOn(sent -> !statements(sent.nativeSql).isEmpty())
+          .hasSizeLessThanOrEqualTo(1);
+    }
+  }
+
+  @Provide
+  Arbitrary<String> pieces() {
+    return Arbitraries.of(
+        "OR REPLACE",
+        "FUNCTION",
+        "PROCEDURE f()",
+        "RULE",
+        "BEGIN",
+        "ATOMIC",
+        "CASE",
+        "END",
+        "(",
+        ")",
+        ";",
+        "SELECT 1",
+        "'a;'",
+        "\"b;\"",
+        "$$;$$",
+        "-- ;\n",
+        "/* ; */",
+        "CREATE");
   }
 
   @Test
