@@ -42,6 +42,11 @@ sealed interface Destination {
   /** Several shards, whose answers are merged. */
   record Several() implements Destination {}
 
+  /**
+   * Several shards, for an engine to ask and to merge; {@code unless} is what is told otherwise.
+   */
+  record Delegated(Refusal unless) implements Destination {}
+
   Destination ANY = new Any();
   Destination DEALT = new Dealt();
   Destination SEVERAL = new Several();
@@ -78,7 +83,7 @@ sealed interface Destination {
           plan.reads() ? Others.NONE : Others.SOME);
     }
     if (plan.plan().refusal() != null) {
-      throw plan.plan().refusal().exception();
+      return delegatedUnless(plan, plan.plan().refusal());
     }
     KeySource source = plan.plan().keys();
     if (source instanceof KeySource.AnyShard) {
@@ -146,12 +151,20 @@ sealed interface Destination {
 
   private static Destination severalIfMerged(StatementPlan plan) throws SQLException {
     if (plan.plan().spread() != null) {
-      throw plan.plan().spread().exception();
+      return delegatedUnless(plan, plan.plan().spread());
     }
     if (plan.plan().merged() == null) {
       throw new Refusal(SqlCode.NOT_MERGED_EXACTLY, "Over several shards this has no exact answer")
           .exception();
     }
     return SEVERAL;
+  }
+
+  private static Destination delegatedUnless(StatementPlan plan, Refusal refusal)
+      throws SQLException {
+    if (plan.plan().delegated() == null || !plan.reads()) {
+      throw refusal.exception();
+    }
+    return new Delegated(refusal);
   }
 }

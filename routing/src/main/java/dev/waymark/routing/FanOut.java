@@ -323,6 +323,11 @@ final class FanOut {
   }
 
   private int[] concerned(Plan plan, BoundValues values) throws SQLException {
+    return concerned(map, plan, values);
+  }
+
+  /** The places of the shards to ask: one at least. */
+  static int[] concerned(ShardMap map, Plan plan, BoundValues values) throws SQLException {
     int[] places;
     try {
       places = Concerned.shards(map, plan.keys(), values);
@@ -453,7 +458,7 @@ final class FanOut {
     }
   }
 
-  private static boolean isBetter(SQLException one, SQLException than) {
+  static boolean isBetter(SQLException one, SQLException than) {
     return worth(one) > worth(than);
   }
 
@@ -475,15 +480,25 @@ final class FanOut {
     return new SQLTransientConnectionException(failure.getMessage(), "08006", failure);
   }
 
-  /** What every shard is asked. Made once for all of them. */
-  record Question(MergeShape shape, Bounds bounds, BoundValues values, Options options) {
+  /** What a shard is asked. */
+  interface Asked {
     /** Whether the server sends the rows as they are wanted. */
-    boolean isStreamed() {
+    boolean isStreamed();
+
+    /** Asks, and keeps the answer open. */
+    Open on(Connection connection, LongPredicate isOwn) throws SQLException;
+  }
+
+  /** What every shard is asked. Made once for all of them. */
+  record Question(MergeShape shape, Bounds bounds, BoundValues values, Options options)
+      implements Asked {
+    @Override
+    public boolean isStreamed() {
       return options.fetchSize() > 0 && !shape.isTotal();
     }
 
-    /** Runs it and keeps it open. */
-    Open on(Connection connection, LongPredicate isOwn) throws SQLException {
+    @Override
+    public Open on(Connection connection, LongPredicate isOwn) throws SQLException {
       if (isStreamed()) {
         connection.setAutoCommit(false);
       }

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * How the answers to one text are merged, once the types of its columns are known. An immutable
@@ -86,6 +87,15 @@ record MergeShape(
     MergeShape shape = new MergeShape(text, merged, sortColumns, kinds);
     shape.check();
     return shape;
+  }
+
+  /** The kinds of a text's first columns, asked as {@link #of} does; the text is not run. */
+  static List<ColumnKind> kinds(
+      ShardText text, int columns, Markers markers, BoundValues values, Connection connection)
+      throws SQLException {
+    List<Integer> all = IntStream.rangeClosed(1, columns).boxed().toList();
+    Map<Integer, ColumnKind> found = new Types(text, markers, values, connection, all).kinds();
+    return all.stream().map(column -> found.getOrDefault(column, ColumnKind.OTHER)).toList();
   }
 
   private void check() throws SQLException {

@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param merged how the answers of several shards make one; null if it may run on one shard only
  * @param refusal why it is refused unless the application names a shard; null if it is not
  * @param spread why it is refused if its keys turn out to lie on several shards; null if it is not
+ * @param delegated how an engine may answer it where it would be refused for having keys of several
+ *     shards; null if none may
  * @param tables each table of the shard map that it names, and what that is
  * @param hints what the application says of it
  * @param catalogueVersion of the catalogue that the verdict was made by
@@ -22,6 +24,7 @@ record Plan(
     @Nullable Merged merged,
     @Nullable Refusal refusal,
     @Nullable Refusal spread,
+    @Nullable Delegated delegated,
     Map<String, String> tables,
     Hints hints,
     long catalogueVersion) {
@@ -33,6 +36,8 @@ record Plan(
     tables = Map.copyOf(tables);
     if (merged != null && (refusal != null || spread != null)) {
       throw new IllegalArgumentException("A statement that is refused is not merged");
+    } else if (delegated != null && refusal == null && spread == null) {
+      throw new IllegalArgumentException("What is not refused is not left to others");
     }
   }
 
@@ -53,6 +58,7 @@ record Plan(
         + "), keys "
         + keys
         + (refusal == null ? "" : ", refused: " + refusal.message())
-        + (merged == null ? "" : ", merged: " + merged);
+        + (merged == null ? "" : ", merged: " + merged)
+        + (delegated == null ? "" : ", unless ShardingSphere is there to answer it");
   }
 }

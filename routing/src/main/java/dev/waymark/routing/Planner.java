@@ -130,11 +130,12 @@ final class Planner {
           null,
           refusal,
           null,
+          null,
           confinement.used(),
           hints,
           catalogue.version());
     }
-    return spread(statement, verdict, confinement, hints);
+    return spread(statement, tokens, verdict, confinement, hints);
   }
 
   /** Why the statement cannot be run without a shard being named. */
@@ -171,7 +172,12 @@ final class Planner {
     return found[0];
   }
 
-  private Plan spread(Statement statement, Verdict verdict, Confinement confinement, Hints hints) {
+  private Plan spread(
+      Statement statement,
+      List<SqlToken> tokens,
+      Verdict verdict,
+      Confinement confinement,
+      Hints hints) {
     Place loose = confinement.loose();
     boolean writesBroadcast = writesBroadcast(statement);
     if (writesBroadcast && confinement.isSharded()) {
@@ -190,6 +196,7 @@ final class Planner {
           null,
           new Refusal(
               SqlCode.WRITES_ON_SEVERAL_SHARDS, "A broadcast table is written on every shard"),
+          null,
           confinement.used(),
           hints,
           catalogue.version());
@@ -197,6 +204,7 @@ final class Planner {
       return new Plan(
           verdict,
           new KeySource.AnyShard(),
+          null,
           null,
           null,
           null,
@@ -218,11 +226,11 @@ final class Planner {
         return refusedKeeping(verdict, confinement, noKey(loose), hints);
       }
       return new Plan(
-          verdict, keys, null, null, several, confinement.used(), hints, catalogue.version());
+          verdict, keys, null, null, several, null, confinement.used(), hints, catalogue.version());
     }
     if (keys instanceof KeySource.Keys found && found.isAtMostOne()) {
       return new Plan(
-          verdict, keys, null, null, null, confinement.used(), hints, catalogue.version());
+          verdict, keys, null, null, null, null, confinement.used(), hints, catalogue.version());
     }
     CrossShard.Answer answer = CrossShard.of(statement, tables, catalogue);
     Refusal refusal = loose != null ? answer.refusal() : null;
@@ -235,6 +243,7 @@ final class Planner {
         answer.merged(),
         refusal,
         refusal == null ? answer.refusal() : null,
+        answer.refusal() == null ? null : EngineShapes.of(statement, tokens, tables, catalogue),
         confinement.used(),
         hints,
         catalogue.version());
@@ -267,7 +276,15 @@ final class Planner {
 
   private Plan plan(Verdict verdict, Hints hints) {
     return new Plan(
-        verdict, new KeySource.AnyShard(), null, null, null, Map.of(), hints, catalogue.version());
+        verdict,
+        new KeySource.AnyShard(),
+        null,
+        null,
+        null,
+        null,
+        Map.of(),
+        hints,
+        catalogue.version());
   }
 
   private Plan refused(Effect effect, Refusal refusal, Hints hints) {
@@ -281,6 +298,7 @@ final class Planner {
         null,
         refusal,
         null,
+        null,
         Map.of(),
         hints,
         catalogue.version());
@@ -293,6 +311,7 @@ final class Planner {
         new KeySource.EveryShard(),
         null,
         refusal,
+        null,
         null,
         confinement.used(),
         hints,

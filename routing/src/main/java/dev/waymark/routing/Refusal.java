@@ -41,6 +41,11 @@ record Refusal(SqlCode code, String reason) {
     return code.code() + ": " + reason + ". Nothing was sent. " + code.hint();
   }
 
+  /** The same, with something else that helps. */
+  SQLFeatureNotSupportedException exceptionWith(String help) {
+    return new SQLFeatureNotSupportedException(message() + " " + help, STATE);
+  }
+
   /** As JDBC's callers see it. */
   SQLFeatureNotSupportedException exception() {
     return new SQLFeatureNotSupportedException(message(), STATE);

@@ -27,7 +27,7 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Run
   }
 
   private final LiveShard shard;
-  private final FanOut.Question question;
+  private final FanOut.Asked question;
   private final LongPredicate isOwn;
   private final Owner owner;
   private final CountDownLatch answered = new CountDownLatch(1);
@@ -47,7 +47,7 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Run
    *
    * @param isOwn whether a key may be the shard's
    */
-  ShardRows(LiveShard shard, FanOut.Question question, LongPredicate isOwn, Owner owner) {
+  ShardRows(LiveShard shard, FanOut.Asked question, LongPredicate isOwn, Owner owner) {
     this.shard = shard;
     this.question = question;
     this.isOwn = isOwn;

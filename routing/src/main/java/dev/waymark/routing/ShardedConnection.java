@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
@@ -160,6 +161,9 @@ final class ShardedConnection implements Connection {
     if (to instanceof Destination.Several) {
       runOnSeveral(statement, plan, values);
       return;
+    } else if (to instanceof Destination.Delegated delegated) {
+      runByEngine(statement, plan, values, delegated.unless());
+      return;
     }
     int place = place(statement, to);
     long key = keyOf(statement, to);
@@ -271,10 +275,16 @@ final class ShardedConnection implements Connection {
         }
         runOnSeveral(statement, plan, values);
         return;
+      } else if (to instanceof Destination.Delegated delegated) {
+        // As any other query over several shards: no transaction has begun yet.
+        runByEngine(statement, plan, values, delegated.unless());
+        return;
       }
       refuseToWriteAnywhere(plan);
       int place = place(statement, to);
       open = begin(place, keyOf(statement, to), plan);
+    } else if (to instanceof Destination.Delegated delegated) {
+      throw delegated.unless().exception();
     } else if (to instanceof Destination.Dealt) {
       statement.dealt(database.keys().nextOn(open.shard()));
     } else if (!(to instanceof Destination.Any) && place(statement, to) != open.place()) {
@@ -422,23 +432,42 @@ final class ShardedConnection implements Connection {
 
   private void runOnSeveral(ShardedStatement statement, StatementPlan plan, BoundValues values)
       throws SQLException {
+    FanOut.Options options = optionsOnSeveral(statement, plan, values);
+    CrossShardTransaction across = acrossShards;
+    statement.answered(
+        across != null
+            ? across.query(plan.sql(), plan.plan(), values, options)
+            : database.queries().query(plan.sql(), plan.plan(), values, options));
+  }
+
+  private FanOut.Options optionsOnSeveral(
+      ShardedStatement statement, StatementPlan plan, BoundValues values) throws SQLException {
     if (values instanceof Parameters set && !set.isReplayable()) {
       throw new Refusal(
               SqlCode.NEEDS_ONE_SHARD, "A stream among the parameters can be read once only")
           .exception();
     }
     Session bound = database.bound().get();
-    CrossShardTransaction across = acrossShards;
-    FanOut.Options options =
-        statement.options(
-            bound,
-            plan.way() == StatementPlan.Way.READS_PRIMARY
-                ? Consistency.strong()
-                : consistency(bound));
+    return statement.options(
+        bound,
+        plan.way() == StatementPlan.Way.READS_PRIMARY ? Consistency.strong() : consistency(bound));
+  }
+
+  private void runByEngine(
+      ShardedStatement statement, StatementPlan plan, BoundValues values, Refusal unless)
+      throws SQLException {
+    EngineQueries engine = database.engineQueries();
+    if (!engine.isThere()) {
+      throw EngineQueries.absent(unless);
+    }
     statement.answered(
-        across != null
-            ? across.query(plan.sql(), plan.plan(), values, options)
-            : database.queries().query(plan.sql(), plan.plan(), values, options));
+        engine.query(
+            plan.sql(),
+            plan.plan(),
+            Objects.requireNonNull(plan.plan().delegated()),
+            values,
+            optionsOnSeveral(statement, plan, values),
+            unless));
   }
 
   // ---- transactions over several shards -----------------------------------------------------
@@ -472,6 +501,9 @@ final class ShardedConnection implements Connection {
     if (to instanceof Destination.Several) {
       runOnSeveral(statement, plan, values);
       return;
+    } else if (to instanceof Destination.Delegated delegated) {
+      // An engine asks on connections of its own, and would not see what the parts have written.
+      throw delegated.unless().exception();
     } else if (to instanceof Destination.Any && plan.reads() && acrossShards == null) {
       runAlone(statement, plan, values, to);
       return;
@@ -587,7 +619,7 @@ final class ShardedConnection implements Connection {
               .exception();
         }
         Destination each = Destination.of(plan, values.get(i), database.map());
-        if (each instanceof Destination.Several) {
+        if (each instanceof Destination.Several || each instanceof Destination.Delegated) {
           throw new Refusal(
                   SqlCode.WRITES_ON_SEVERAL_SHARDS, "A command of a batch concerns several shards")
               .exception();

@@ -26,6 +26,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.ServiceLoader;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -69,6 +70,7 @@ public final class ShardedDatabase implements AutoCloseable {
   private final Reads reads;
   private final Writes writes;
   private final FanOut queries;
+  private final EngineQueries engineQueries;
   private final CrossShardCommits crossShard;
   private final Watchdog watchdog;
   private final ScheduledExecutorService timer;
@@ -125,6 +127,16 @@ public final class ShardedDatabase implements AutoCloseable {
             config.calls().deadline(),
             SqlScanner.Backslash.LITERAL,
             config.pool().size());
+    this.engineQueries =
+        new EngineQueries(
+            ServiceLoader.load(CrossShardEngine.class, ShardedDatabase.class.getClassLoader())
+                .findFirst()
+                .orElse(null),
+            map,
+            shards,
+            reads,
+            nanoClock,
+            config.calls().deadline());
     this.crossShard = crossShard(step -> {});
     this.keys = new KeyAllocator(this, Placement.roundRobin());
   }
@@ -679,6 +691,11 @@ public final class ShardedDatabase implements AutoCloseable {
     return queries;
   }
 
+  /** Runs what a plan leaves to an engine. */
+  EngineQueries engineQueries() {
+    return engineQueries;
+  }
+
   // ---- sessions -----------------------------------------------------------------------------
 
   /**
@@ -815,6 +832,7 @@ public final class ShardedDatabase implements AutoCloseable {
     boolean interrupted = Thread.interrupted();
     try {
       changeStreams.forEach(ChangeStream::close);
+      engineQueries.close();
       watchdog.close();
       timer.shutdownNow();
       shards.forEach(LiveShard::close);

@@ -261,7 +261,8 @@ final class TotalRows extends MergedRows {
     };
   }
 
-  private static String text(Object value) {
+  /** A number as the server writes it. */
+  static String text(Object value) {
     if (value instanceof Double binary) {
       return Sums.text(binary, DOUBLE_DIGITS);
     } else if (value instanceof Float binary) {

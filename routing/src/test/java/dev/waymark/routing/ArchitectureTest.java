@@ -29,7 +29,7 @@ class ArchitectureTest {
               type.getFullName()
                   .matches(
                       ".*\\.(Router|ShardView|NodeView|FreshnessLog|LookPace|NodeLoad|.*Balancer|RecentWrites"
-                          + "|Sql(Scanner|Reader|Grammar|Tree|Walk|Tokens)|Effects|Confinement|CrossShard|Planner|Plan|SqlCatalogue|BuiltIns)(\\$.*)?"));
+                          + "|Sql(Scanner|Reader|Grammar|Tree|Walk|Tokens)|Effects|Confinement|CrossShard|EngineShapes|Planner|Plan|SqlCatalogue|BuiltIns)(\\$.*)?"));
 
   @Test
   void routingDoesNotKnowTheCache() {

@@ -317,6 +317,7 @@ class FanOutIT {
             mutant.apply(Objects.requireNonNull(plan.merged())),
             null,
             null,
+            null,
             plan.tables(),
             plan.hints(),
             plan.catalogueVersion());
@@ -446,6 +447,19 @@ class FanOutIT {
           .hasMessageStartingWith("WM-020: ");
     }
     assertThat(connectionsInUse()).isZero();
+  }
+
+  @Test
+  void whatAnEngineWouldAnswerIsRefusedWithItsName() throws SQLException {
+    try (Connection connection = database.dataSource().getConnection();
+        PreparedStatement statement =
+            connection.prepareStatement("SELECT count(DISTINCT age) FROM users")) {
+      assertThatThrownBy(statement::executeQuery)
+          .isInstanceOf(SQLFeatureNotSupportedException.class)
+          .hasMessageStartingWith("WM-009: ")
+          .hasMessageEndingWith(
+              "Or add dev.waymark:waymark-shardingsphere to the class path, which answers it.");
+    }
   }
 
   @Test

@@ -1,0 +1,345 @@
+package dev.waymark.routing;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Queries of the shapes that are left to ShardingSphere, of those beside them that must not be, and
+ * of all types. Where rows are cut, the order that is asked for leaves nothing open.
+ */
+final class RandomEngineQueries {
+  private final Random random;
+
+  RandomEngineQueries(long seed) {
+    this.random = new Random(seed);
+  }
+
+  /** A query. */
+  record Query(String sql, List<@Nullable Object> values, Order order) {}
+
+  /** What is known of the order of the rows. */
+  enum Order {
+    NONE,
+    /** By so much that every row has its place. */
+    TOTAL
+  }
+
+  private record From(
+      String sql, List<String> columns, List<String> numbers, List<String> unique, String key) {}
+
+  private static final List<String> USERS =
+      List.of(
+          "u.id",
+          "u.name",
+          "u.country",
+          "u.age",
+          "u.score",
+          "u.joined",
+          "u.born",
+          "u.ratio",
+          "u.active",
+          "u.tag",
+          "u.initial",
+          "u.mood",
+          "u.nick",
+          "u.local_name",
+          "u.share",
+          "u.extra",
+          "u.letters",
+          "u.raw",
+          "u.at");
+  private static final List<String> ORDERS =
+      List.of("o.id", "o.user_id", "o.total", "o.price", "o.placed", "o.status", "o.small");
+  private static final List<From> FROMS =
+      List.of(
+          new From("users u", USERS, List.of("u.age", "u.score", "u.id"), List.of("u.id"), "u.id"),
+          new From(
+              "orders o",
+              ORDERS,
+              List.of("o.total", "o.price", "o.small"),
+              List.of("o.id"),
+              "o.user_id"),
+          new From(
+              "users u JOIN orders o ON o.user_id = u.id",
+              both(),
+              List.of("u.age", "u.score", "o.total", "o.price", "u.ratio"),
+              List.of("o.id"),
+              "u.id"),
+          new From(
+              "users u LEFT JOIN orders o ON o.user_id = u.id AND o.total > 2",
+              both(),
+              List.of("u.age", "o.total", "o.price", "o.small"),
+              List.of("u.id", "o.id"),
+              "u.id"),
+          new From(
+              "orders o JOIN users u ON u.id = o.user_id JOIN countries c ON c.code = u.country",
+              both(),
+              List.of("u.score", "o.total", "o.price"),
+              List.of("o.id"),
+              "o.user_id"));
+
+  private static List<String> both() {
+    List<String> both = new ArrayList<>(USERS);
+    both.addAll(ORDERS);
+    return both;
+  }
+
+  private boolean chance(int percent) {
+    return random.nextInt(100) < percent;
+  }
+
+  private <T> T any(List<T> some) {
+    return some.get(random.nextInt(some.size()));
+  }
+
+  private List<String> some(From from, int most) {
+    List<String> some = new ArrayList<>();
+    int count = 1 + random.nextInt(most);
+    while (some.size() < count) {
+      String column = any(from.columns());
+      String label = column.substring(2);
+      if (some.stream().noneMatch(other -> other.substring(2).equals(label))) {
+        some.add(column);
+      }
+    }
+    return some;
+  }
+
+  private String where(From from, List<@Nullable Object> values) {
+    List<String> parts = new ArrayList<>();
+    int count = random.nextInt(3);
+    for (int i = 0; i < count; i++) {
+      String column = any(from.columns());
+      parts.add(
+          switch (random.nextInt(12)) {
+            case 0 -> column + " IS NOT NULL";
+            case 1 -> {
+              values.add(random.nextInt(5));
+              yield any(from.numbers()) + " > ?";
+            }
+            case 2 -> {
+              values.add((long) random.nextInt(15));
+              yield from.key() + " >= ?";
+            }
+            case 3 -> {
+              values.add((long) random.nextInt(15));
+              values.add(random.nextInt(15));
+              values.add(chance(90) ? (Object) (long) random.nextInt(15) : null);
+              yield from.key() + " IN (?, ?, ?)";
+            }
+            case 4 -> from.key() + " BETWEEN " + random.nextInt(6) + " AND 9";
+            case 5 -> {
+              values.add((long) random.nextInt(6));
+              values.add(random.nextInt(15));
+              yield from.key() + " BETWEEN ? AND ?";
+            }
+            case 6 -> from.key() + " IN (1, " + random.nextInt(15) + ", '7')";
+            case 7 -> "(" + from.key() + " = " + random.nextInt(15) + " OR " + column + " IS NULL)";
+            case 8 -> "NOT (" + from.key() + " = " + random.nextInt(9) + ")";
+            case 9 -> from.key() + " <> 4 AND " + from.key() + " < " + random.nextInt(15);
+            case 10 -> {
+              values.add(new Long[] {1L, (long) random.nextInt(12), 9L, null});
+              yield from.key() + " = ANY (?)";
+            }
+            default -> "(" + column + " IS NULL OR " + any(from.numbers()) + " <> 3)";
+          });
+    }
+    return parts.isEmpty() ? "" : " WHERE " + String.join(chance(80) ? " AND " : " OR ", parts);
+  }
+
+  private String direction() {
+    return any(List.of("", " ASC", " DESC", " DESC NULLS LAST", " NULLS FIRST", " ASC NULLS LAST"));
+  }
+
+  private String sort(List<String> by) {
+    return " ORDER BY "
+        + by.stream().map(column -> column + direction()).collect(Collectors.joining(", "));
+  }
+
+  private String cut(List<@Nullable Object> values) {
+    String limit = "";
+    if (chance(70)) {
+      if (chance(50)) {
+        values.add((long) random.nextInt(7));
+        limit = " LIMIT ?";
+      } else {
+        limit = any(List.of(" LIMIT 0", " LIMIT 1", " LIMIT 4", " LIMIT 50"));
+      }
+    }
+    if (chance(40)) {
+      if (chance(50)) {
+        values.add(random.nextInt(5));
+        limit += " OFFSET ?";
+      } else {
+        limit += " OFFSET " + random.nextInt(5);
+      }
+    }
+    return limit;
+  }
+
+  Query query() {
+    List<@Nullable Object> values = new ArrayList<>();
+    From from = any(FROMS);
+    int form = random.nextInt(100);
+    if (form < 15) {
+      String as = any(List.of("", " AS n", " n"));
+      return new Query(
+          "SELECT count(DISTINCT "
+              + any(from.columns())
+              + ")"
+              + as
+              + " FROM "
+              + from.sql()
+              + where(from, values),
+          values,
+          Order.NONE);
+    } else if (form < 30) {
+      return distinctCounts(from, values);
+    } else if (form < 48) {
+      return distinct(from, values);
+    } else if (form < 64) {
+      return hiddenSort(from, values);
+    } else if (form < 82) {
+      return groups(from, values);
+    } else if (form < 92) {
+      return union(from, values);
+    }
+    return others(from, values);
+  }
+
+  private Query distinctCounts(From from, List<@Nullable Object> values) {
+    List<String> groups = some(from, 2);
+    List<String> shown = new ArrayList<>(groups);
+    shown.add("count(DISTINCT " + any(from.columns()) + ") AS n");
+    if (chance(15)) {
+      shown.add("count(*)");
+    }
+    String sql =
+        "SELECT "
+            + String.join(", ", shown)
+            + " FROM "
+            + from.sql()
+            + where(from, values)
+            + " GROUP BY "
+            + String.join(", ", groups);
+    if (chance(60)) {
+      List<String> by = new ArrayList<>(groups);
+      by.add(random.nextInt(by.size() + 1), chance(50) ? "n" : String.valueOf(groups.size() + 1));
+      return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
+    }
+    return new Query(sql, values, Order.NONE);
+  }
+
+  private Query distinct(From from, List<@Nullable Object> values) {
+    List<String> shown = some(from, 3);
+    String sql =
+        "SELECT DISTINCT " + String.join(", ", shown) + " FROM " + from.sql() + where(from, values);
+    if (chance(60)) {
+      List<String> by =
+          chance(50)
+              ? shown
+              : IntStream.rangeClosed(1, shown.size()).mapToObj(String::valueOf).toList();
+      return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
+    }
+    return new Query(sql, values, Order.NONE);
+  }
+
+  private Query hiddenSort(From from, List<@Nullable Object> values) {
+    List<String> shown = some(from, 3);
+    List<String> by = new ArrayList<>(some(from, 2));
+    by.addAll(from.unique());
+    String sql = "SELECT " + String.join(", ", shown) + " FROM " + from.sql() + where(from, values);
+    return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
+  }
+
+  private String total(From from) {
+    return any(
+        List.of(
+            "count(*)",
+            "count(" + any(from.columns()) + ")",
+            "sum(" + any(from.numbers()) + ")",
+            "sum(" + any(from.numbers()) + ")",
+            "min(" + any(from.numbers()) + ")",
+            "max(" + any(from.numbers()) + ")",
+            "avg(" + any(from.numbers()) + ")"));
+  }
+
+  private Query groups(From from, List<@Nullable Object> values) {
+    List<String> groups = some(from, 2);
+    boolean isHidden = chance(25);
+    List<String> shown = new ArrayList<>(isHidden ? groups.subList(1, groups.size()) : groups);
+    shown.add(total(from) + " AS a");
+    if (chance(40)) {
+      shown.add(total(from) + " AS b");
+    }
+    String sql =
+        "SELECT "
+            + String.join(", ", shown)
+            + " FROM "
+            + from.sql()
+            + where(from, values)
+            + " GROUP BY "
+            + String.join(", ", groups);
+    if (isHidden || chance(20)) {
+      return new Query(
+          sql + (chance(50) && !isHidden ? sort(List.of("a")) : ""), values, Order.NONE);
+    }
+    List<String> by = new ArrayList<>(groups);
+    by.add(0, chance(50) ? "a" : String.valueOf(groups.size() + 1));
+    return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
+  }
+
+  private Query union(From from, List<@Nullable Object> values) {
+    String column = any(from.columns());
+    String all = chance(80) ? " UNION ALL " : any(List.of(" UNION ", " INTERSECT ", " EXCEPT "));
+    String sql =
+        "SELECT "
+            + from.unique().get(0)
+            + " AS i, "
+            + column
+            + " AS c FROM "
+            + from.sql()
+            + where(from, values)
+            + all
+            + "SELECT "
+            + from.unique().get(0)
+            + ", "
+            + column
+            + " FROM "
+            + from.sql()
+            + where(from, values);
+    if (chance(60)) {
+      return new Query(sql + sort(List.of("i", "c")) + cut(values), values, Order.TOTAL);
+    }
+    return new Query(sql, values, Order.NONE);
+  }
+
+  private Query others(From from, List<@Nullable Object> values) {
+    String column = any(from.columns());
+    String number = any(from.numbers());
+    String sql =
+        any(
+            List.of(
+                "SELECT sum(DISTINCT " + number + ") FROM " + from.sql(),
+                "SELECT count(DISTINCT " + column + ") FILTER (WHERE true) FROM " + from.sql(),
+                "SELECT count(DISTINCT " + column + "), count(*) FROM " + from.sql(),
+                "SELECT row_number() OVER (ORDER BY " + column + ") FROM " + from.sql(),
+                "SELECT sum(" + number + ") + 1 FROM " + from.sql(),
+                "SELECT DISTINCT ON (" + column + ") " + column + " FROM " + from.sql(),
+                "SELECT DISTINCT \"age\" FROM users",
+                "SELECT DISTINCT E'a' FROM " + from.sql(),
+                "SELECT "
+                    + column
+                    + ", count(*) FROM "
+                    + from.sql()
+                    + " GROUP BY "
+                    + column
+                    + " HAVING count(*) > 1",
+                "SELECT DISTINCT " + column + " FROM (SELECT * FROM users) u, orders o"));
+    return new Query(sql, values, Order.NONE);
+  }
+}

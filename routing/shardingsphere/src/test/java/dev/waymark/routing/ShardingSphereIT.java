@@ -1,0 +1,390 @@
+package dev.waymark.routing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.waymark.Credentials;
+import dev.waymark.KeyRange;
+import dev.waymark.Node;
+import dev.waymark.OwnedRange;
+import dev.waymark.Shard;
+import dev.waymark.ShardMap;
+import dev.waymark.Table;
+import dev.waymark.WaymarkConfig;
+import dev.waymark.testkit.PostgresServer;
+import dev.waymark.testkit.ShardServers;
+import dev.waymark.testkit.TestCluster;
+import java.math.BigDecimal;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.ResultSetMetaData;
+import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+/**
+ * Queries that are left to ShardingSphere, over three shards with rows and one without, held
+ * against one server that has all rows: each must give the same, or be refused.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class ShardingSphereIT {
+  private static final int STATEMENTS =
+      Integer.getInteger("waymark.differential.statements", 4_000);
+  private static final long SEED = Long.getLong("waymark.differential.seed", 20_261_127);
+
+  private TestCluster cluster;
+  private ShardedDatabase database;
+  private DataSource source;
+  private Connection whole;
+
+  @BeforeAll
+  void start() throws SQLException {
+    // One shard without rows; the last server is the one that has all.
+    cluster = TestCluster.builder().shards(5).replicas(0).start();
+    List<Shard> shards = new ArrayList<>();
+    List<OwnedRange> ranges = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      ShardServers servers = cluster.shard(i);
+      int first = i * 3 + 1;
+      servers
+          .primary()
+          .execute(SCHEMA + (i == 3 ? "" : rows(i == 4 ? 1 : first, i == 4 ? 9 : first + 2)));
+      if (i < 4) {
+        shards.add(new Shard(servers.name(), List.of(Node.at(servers.primary().url()))));
+        ranges.add(new OwnedRange(new KeyRange(first, first + 3), servers.name()));
+      }
+    }
+    PostgresServer all = cluster.shard(4).primary();
+    database =
+        ShardedDatabase.open(
+            WaymarkConfig.of(
+                ShardMap.of(
+                    1,
+                    shards,
+                    ranges,
+                    List.of(
+                        new Table.Sharded("users", "id"),
+                        new Table.Sharded("orders", "user_id"),
+                        new Table.Broadcast("countries"))),
+                new Credentials(all.user(), all.password())));
+    source = database.dataSource();
+    whole = DriverManager.getConnection(all.url(), all.user(), all.password());
+  }
+
+  @AfterAll
+  void stop() throws SQLException {
+    whole.close();
+    database.close();
+    cluster.close();
+  }
+
+  // ---- one by one -----------------------------------------------------------------------------
+
+  private List<String> column(Connection connection, String sql) throws SQLException {
+    try (var statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(sql)) {
+      List<String> found = new ArrayList<>();
+      while (rows.next()) {
+        found.add(rows.getString(1));
+      }
+      return found;
+    }
+  }
+
+  @Test
+  void shapesThatAreNotMergedHereAreAnswered() throws SQLException {
+    try (Connection connection = source.getConnection()) {
+      assertThat(column(connection, "SELECT count(DISTINCT name) FROM users")).containsExactly("4");
+      assertThat(column(connection, "SELECT DISTINCT country FROM users ORDER BY country"))
+          .containsExactly("a", "b", "c");
+      assertThat(column(connection, "SELECT id FROM users ORDER BY age DESC, id LIMIT 2"))
+          .containsExactly("2", "7");
+      assertThat(
+              column(
+                  connection,
+                  "SELECT user_id, sum(total) AS s FROM orders GROUP BY user_id, small ORDER BY s DESC, user_id"
+                      + " LIMIT 1"))
+          .hasSize(1);
+      assertThat(column(connection, "SELECT id FROM users UNION ALL SELECT user_id FROM orders"))
+          .hasSize(22);
+    }
+    assertThat(connectionsInUse()).isZero();
+  }
+
+  @Test
+  void namesOfAnotherCollationAreCountedButNotSorted() throws SQLException {
+    try (Connection connection = source.getConnection()) {
+      assertThat(column(connection, "SELECT count(DISTINCT local_name) FROM users"))
+          .containsExactly("3");
+      assertThatThrownBy(
+              () -> column(connection, "SELECT id FROM users ORDER BY local_name LIMIT 3"))
+          .isInstanceOf(SQLFeatureNotSupportedException.class)
+          .hasMessageStartingWith("WM-020: ");
+    }
+    assertThat(connectionsInUse()).isZero();
+  }
+
+  @Test
+  void whatShardingSphereAnswersWronglyIsNotAskedOfIt() throws SQLException {
+    try (Connection connection = source.getConnection()) {
+      for (String sql :
+          List.of(
+              "SELECT country FROM users UNION SELECT status FROM orders",
+              "SELECT country FROM users INTERSECT SELECT 'a'",
+              "SELECT country, count(*) FROM users GROUP BY country HAVING count(*) > 2",
+              "SELECT sum(age) + 1 FROM users",
+              "SELECT avg(DISTINCT age) FROM users",
+              "SELECT count(DISTINCT age), count(*) FROM users",
+              "SELECT country, avg(age) AS a FROM users GROUP BY country ORDER BY a, country LIMIT 2",
+              "SELECT row_number() OVER (ORDER BY id) FROM users")) {
+        assertThatThrownBy(() -> column(connection, sql))
+            .as(sql)
+            .isInstanceOf(SQLFeatureNotSupportedException.class)
+            .hasMessageStartingWith("WM-009: ")
+            .hasMessageNotContaining("ShardingSphere");
+      }
+    }
+  }
+
+  @Test
+  void anOpenTransactionRefusesIt() throws SQLException {
+    try (Connection connection = source.getConnection()) {
+      connection.setAutoCommit(false);
+      assertThat(column(connection, "SELECT name FROM users WHERE id = 1")).hasSize(1);
+      assertThatThrownBy(() -> column(connection, "SELECT count(DISTINCT age) FROM users"))
+          .isInstanceOf(SQLFeatureNotSupportedException.class)
+          .hasMessageStartingWith("WM-009: ");
+      connection.rollback();
+    }
+  }
+
+  @Test
+  void aQueryTimeoutEndsEveryShard() throws SQLException {
+    try (Connection connection = source.getConnection();
+        var statement = connection.createStatement()) {
+      column(connection, "SELECT DISTINCT age FROM users");
+      statement.setQueryTimeout(1);
+      assertThatThrownBy(
+              () ->
+                  statement.executeQuery(
+                      "SELECT count(DISTINCT u.age) FROM users u LEFT JOIN countries a ON"
+                          + " length(repeat(a.name || u.id, 60000000)) > 0 LEFT JOIN countries b ON"
+                          + " length(repeat(b.name || a.name || u.id, 60000000)) > 0 LEFT JOIN countries c ON"
+                          + " length(repeat(c.name || b.name || u.id, 60000000)) > 0 LEFT JOIN countries d ON"
+                          + " length(repeat(d.name || b.name || u.id, 60000000)) > 0"))
+          .isInstanceOf(SQLException.class)
+          .extracting(failure -> ((SQLException) failure).getSQLState())
+          .isEqualTo("57014");
+    }
+    org.awaitility.Awaitility.await().until(() -> connectionsInUse() == 0);
+  }
+
+  private long connectionsInUse() {
+    return database.nodes().stream().mapToLong(node -> node.pools().reads().active()).sum();
+  }
+
+  private static final String SCHEMA =
+      """
+      CREATE TYPE mood AS ENUM ('glad', 'angry');
+      CREATE DOMAIN label AS text;
+      CREATE COLLATION other (provider = icu, locale = 'und');
+      CREATE TABLE users (
+        id bigint PRIMARY KEY, name text, country text, age int, score numeric,
+        joined timestamptz, born date, ratio double precision, active boolean, tag uuid,
+        initial char(4), mood mood, nick label, local_name text COLLATE other, share real,
+        extra jsonb, letters text[], raw bytea, at time);
+      CREATE TABLE orders (
+        id bigint, user_id bigint, total int, price numeric(10, 2), placed timestamp,
+        status varchar(20), small smallint);
+      CREATE TABLE countries (code text, name text);
+      INSERT INTO countries VALUES ('a', 'A'), ('b', 'B'), ('c', 'C');
+      GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC;
+      """;
+
+  private static String rows(int from, int to) {
+    return """
+        INSERT INTO users SELECT k,
+          CASE k %% 4 WHEN 0 THEN U&'\\+01F600' WHEN 1 THEN U&'\\FF41' WHEN 2 THEN 'Zoë' ELSE 'adam' END,
+          chr(97 + (k %% 3)::int), nullif(k %% 5, 2) * 7,
+          CASE k %% 6 WHEN 5 THEN NULL WHEN 4 THEN 'NaN' ELSE round(k %% 3, (k %% 4)::int) END,
+          '2026-01-01 00:00+00'::timestamptz + k %% 4 * interval '1 hour 0.000001 second',
+          CASE k %% 4 WHEN 3 THEN '-infinity'::date ELSE '2000-01-01'::date + (k %% 3)::int END,
+          CASE k %% 4 WHEN 0 THEN 'NaN' WHEN 1 THEN 1e20 ELSE k %% 3 * 0.1 END, nullif(k %% 3, 0) = 1,
+          ((ARRAY['0', '9', 'f'])[1 + k %% 3] || '0000000-0000-0000-f000-000000000000')::uuid,
+          CASE WHEN k %% 2 = 0 THEN 'ab' ELSE 'b' END,
+          CASE WHEN k %% 2 = 0 THEN 'glad'::mood ELSE 'angry' END, 'n' || k %% 2, 'é' || k %% 3, k %% 3 * 0.1,
+          jsonb_build_object('k', k %% 3), ARRAY['a', (k %% 3)::text], decode(to_hex(254 + k %% 3), 'escape'),
+          '10:00'::time + k %% 3 * interval '1 hour 0.5 second'
+          FROM generate_series(%1$s, %2$s) k;
+        INSERT INTO orders SELECT k * 10 + n, k, nullif((k * 7 + n) %% 5, 3), (k * 7 + n) %% 4 * 1.1,
+          '2026-01-01'::timestamp + (k * 5 + n) %% 4 * interval '1 day',
+          (ARRAY['open', 'paid', NULL])[1 + (k + n) %% 3], n
+          FROM generate_series(%1$s, %2$s) k, generate_series(1, k %% 4) n;
+        """
+        .formatted(from, to);
+  }
+
+  // ---- against the truth ----------------------------------------------------------------------
+
+  /** What became of many statements. */
+  private static final class Tally {
+    private int here;
+    private int byEngine;
+    private int failed;
+    private final Map<String, Integer> refused = new TreeMap<>();
+    private final List<String> wrong = new ArrayList<>();
+
+    @Override
+    public String toString() {
+      return here
+          + " equal without ShardingSphere, "
+          + byEngine
+          + " equal by ShardingSphere, refused "
+          + refused
+          + ", "
+          + failed
+          + " refused by the server as well, "
+          + wrong.size()
+          + " wrong";
+    }
+  }
+
+  @Test
+  void everyAnswerIsThatOfOneServer() throws SQLException {
+    Tally tally = new Tally();
+    RandomEngineQueries queries = new RandomEngineQueries(SEED);
+    for (int i = 0; i < STATEMENTS; i++) {
+      compare(queries.query(), tally);
+    }
+    System.out.println("Random statements beside ShardingSphere: " + tally);
+
+    assertThat(tally.wrong).isEmpty();
+    assertThat(tally.byEngine).isGreaterThan(STATEMENTS / 5);
+  }
+
+  private void compare(RandomEngineQueries.Query query, Tally tally) throws SQLException {
+    List<List<String>> expected;
+    try {
+      expected = answer(whole, query);
+    } catch (SQLException refused) {
+      // A syntax error would mean that the generator is wrong.
+      assertThat(refused.getSQLState()).as("%s: %s", query, refused).isNotEqualTo("42601");
+      tally.failed++;
+      return;
+    }
+    Plan plan = database.plans().of(query.sql()).plan();
+    List<List<String>> found;
+    try (Connection connection = source.getConnection()) {
+      found = answer(connection, query);
+    } catch (SQLFeatureNotSupportedException refused) {
+      String reason = String.valueOf(refused.getMessage());
+      tally.refused.merge(
+          reason.substring(0, 6)
+              + (reason.contains("ShardingSphere does not answer it")
+                  ? ": " + deepest(refused)
+                  : reason.contains("ShardingSphere") ? ": " + reason : ""),
+          1,
+          Integer::sum);
+      return;
+    } catch (SQLException failure) {
+      tally.wrong.add(query + ": " + failure + " " + deepest(failure));
+      return;
+    }
+    if (isSame(expected, found, query)) {
+      if (plan.delegated() != null) {
+        tally.byEngine++;
+      } else {
+        tally.here++;
+      }
+    } else {
+      tally.wrong.add(query + "%n  expected %s%n  found    %s".formatted(expected, found));
+    }
+  }
+
+  private static String deepest(Throwable failure) {
+    Throwable cause = failure;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause.getClass().getSimpleName()
+        + " "
+        + String.valueOf(cause.getMessage()).replaceAll("\\s+", " ").replaceAll("@[0-9a-f]+", "");
+  }
+
+  /** Columns and rows. */
+  private static List<List<String>> answer(Connection connection, RandomEngineQueries.Query query)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(query.sql())) {
+      for (int i = 0; i < query.values().size(); i++) {
+        Object value = query.values().get(i);
+        if (value instanceof Long[] list) {
+          statement.setArray(i + 1, connection.createArrayOf("bigint", list));
+        } else if (value instanceof Long number) {
+          statement.setLong(i + 1, number);
+        } else if (value == null) {
+          statement.setNull(i + 1, java.sql.Types.BIGINT);
+        } else {
+          statement.setInt(i + 1, (Integer) value);
+        }
+      }
+      try (ResultSet rows = statement.executeQuery()) {
+        ResultSetMetaData columns = rows.getMetaData();
+        List<List<String>> all = new ArrayList<>();
+        List<String> head = new ArrayList<>();
+        for (int i = 1; i <= columns.getColumnCount(); i++) {
+          head.add(
+              columns.getColumnLabel(i)
+                  + ":"
+                  + columns.getColumnName(i)
+                  + ":"
+                  + columns.getColumnTypeName(i)
+                  + ":"
+                  + columns.getPrecision(i)
+                  + ":"
+                  + columns.getScale(i));
+        }
+        all.add(head);
+        while (rows.next()) {
+          List<String> row = new ArrayList<>();
+          for (int i = 1; i <= columns.getColumnCount(); i++) {
+            Object value = rows.getObject(i);
+            row.add(
+                value == null
+                    ? "null"
+                    // Of equal numbers with other digits any one stands for them all.
+                    : value instanceof BigDecimal decimal
+                        ? decimal.stripTrailingZeros().toPlainString()
+                        : value instanceof byte[] bytes
+                            ? java.util.Arrays.toString(bytes)
+                            : value.getClass().getSimpleName() + " " + value);
+          }
+          all.add(row);
+        }
+        return all;
+      }
+    }
+  }
+
+  private static boolean isSame(
+      List<List<String>> expected, List<List<String>> found, RandomEngineQueries.Query query) {
+    if (query.order() == RandomEngineQueries.Order.TOTAL) {
+      return expected.equals(found);
+    }
+    return expected.get(0).equals(found.get(0))
+        && expected.stream()
+            .map(Object::toString)
+            .sorted()
+            .toList()
+            .equals(found.stream().map(Object::toString).sorted().toList());
+  }
+}

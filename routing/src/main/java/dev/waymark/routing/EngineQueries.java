@@ -1,0 +1,673 @@
+package dev.waymark.routing;
+
+import dev.waymark.ShardMap;
+import dev.waymark.WaymarkException;
+import dev.waymark.routing.SqlScanner.Markers;
+import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.ResultSetMetaData;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.LongPredicate;
+import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.PGStatement;
+import org.postgresql.core.BaseStatement;
+import org.postgresql.core.Field;
+import org.postgresql.core.Tuple;
+
+/**
+ * Runs a query over several shards through a {@link CrossShardEngine}: the engine says what to ask,
+ * each question is a read as all others are, and the rows that it puts together become a result set
+ * of the driver's. Safe to share.
+ *
+ * <p>Each shard's rows are read to their end and its connection is given back before the engine
+ * goes on, so nobody holds one shard's connection while it waits for another's.
+ */
+final class EngineQueries implements AutoCloseable {
+  /** From one shard; they are held in memory. */
+  static final int MAXIMUM_ROWS = 100_000;
+
+  /** So many questions whose types are remembered; then all are forgotten. */
+  private static final int QUESTIONS = 1_000;
+
+  /**
+   * What a server says to a text that was rewritten wrongly: syntax, grouping, order of DISTINCT.
+   */
+  private static final Set<String> MISWRITTEN = Set.of("42601", "42803", "42P10");
+
+  private final @Nullable CrossShardEngine engine;
+  private final ShardMap map;
+  private final List<LiveShard> shards;
+  private final Reads reads;
+  private final LongSupplier nanoClock;
+  private final Duration usualDeadline;
+  private final ConcurrentMap<String, Kinds> kinds = new ConcurrentHashMap<>();
+
+  /** Held while the engine starts, which others wait for. */
+  private final ReentrantLock starting = new ReentrantLock();
+
+  private volatile @Nullable Started started;
+
+  /** Guarded by the lock. */
+  private boolean isClosed;
+
+  /**
+   * A started engine, and the catalogue's version of then.
+   *
+   * @param use read-locked by each query, so that it is not closed under one
+   */
+  private record Started(
+      CrossShardEngine.Merger merger, long catalogueVersion, ReentrantReadWriteLock use) {}
+
+  /** The kinds of a question's columns, good for one version of the catalogue. */
+  private record Kinds(long catalogueVersion, List<ColumnKind> columns) {}
+
+  /**
+   * Queries through an engine.
+   *
+   * @param engine null if there is none: then none of them is run
+   */
+  EngineQueries(
+      @Nullable CrossShardEngine engine,
+      ShardMap map,
+      List<LiveShard> shards,
+      Reads reads,
+      LongSupplier nanoClock,
+      Duration usualDeadline) {
+    this.engine = engine;
+    this.map = map;
+    this.shards = shards;
+    this.reads = reads;
+    this.nanoClock = nanoClock;
+    this.usualDeadline = usualDeadline;
+  }
+
+  /** The refusal where there is no engine. */
+  static SQLException absent(Refusal unless) {
+    return unless.exceptionWith(
+        "Or add dev.waymark:waymark-shardingsphere to the class path, which answers it.");
+  }
+
+  /** Whether there is an engine, started or not. */
+  boolean isThere() {
+    return engine != null;
+  }
+
+  /**
+   * Runs a query. The time for it begins when the engine has started.
+   *
+   * @return the rows; until they are closed, a connection to one shard is in use
+   * @throws SQLException as {@link FanOut#query} does, or if the engine does not start or does not
+   *     understand the query. Nothing is held then
+   */
+  ResultSet query(
+      String sql,
+      Plan plan,
+      Delegated delegated,
+      BoundValues values,
+      FanOut.Options options,
+      Refusal unless)
+      throws SQLException {
+    Started by = inUse(plan.catalogueVersion());
+    try {
+      return query(by, sql, plan, delegated, values, options);
+    } catch (NotUnderstoodException unknown) {
+      // Given back first: whoever closes it waits for all who use it.
+      by.use().readLock().unlock();
+      if (tellsOfTables(unknown)) {
+        forget(by, plan.catalogueVersion());
+      }
+      by.use().readLock().lock();
+      SQLException refused =
+          new Refusal(unless.code(), unless.reason() + "; and ShardingSphere does not answer it")
+              .exception();
+      refused.initCause(unknown.getCause());
+      throw refused;
+    } finally {
+      by.use().readLock().unlock();
+    }
+  }
+
+  /** A table or a column that the engine does not know. */
+  private static boolean tellsOfTables(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException told
+          && String.valueOf(told.getSQLState()).startsWith("42S")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The engine has failed of itself. */
+  private static final class NotUnderstoodException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    NotUnderstoodException(Exception cause) {
+      super(cause);
+    }
+  }
+
+  private ResultSet query(
+      Started by,
+      String sql,
+      Plan plan,
+      Delegated delegated,
+      BoundValues values,
+      FanOut.Options options)
+      throws SQLException {
+    Deadline deadline =
+        new Deadline(
+            nanoClock,
+            options.queryTimeoutSeconds() == 0
+                ? usualDeadline
+                : Duration.ofSeconds(options.queryTimeoutSeconds()));
+    int[] concerned = FanOut.concerned(map, plan, values);
+    Bounds bounds =
+        Bounds.of(new Merged(List.of(), List.of(), delegated.limit(), delegated.offset()), values);
+    List<Object> parameters = parameters(delegated, bounds, values);
+    Asking asking = new Asking(plan.catalogueVersion(), values, options, deadline);
+    options.canceller().runs(List.of(asking));
+    List<List<@Nullable Object>> rows;
+    try {
+      rows = by.merger().merge(sql, parameters, asking);
+    } catch (Exception broken) {
+      // Of any kind: ShardingSphere throws checked ones that it does not declare.
+      throw asking.failure(broken);
+    }
+    asking.check(concerned, bounds, rows);
+    return result(sql, concerned[0], values, options, deadline, rows);
+  }
+
+  /** Bounds are numbers to an engine, whatever they were set as. */
+  private static List<Object> parameters(Delegated delegated, Bounds bounds, BoundValues values)
+      throws SQLException {
+    List<Object> parameters = new ArrayList<>();
+    for (int i = 1; i <= values.count(); i++) {
+      parameters.add(EngineParameter.of(values, i));
+    }
+    if (delegated.limit() instanceof SqlTree.Parameter limit) {
+      if (bounds.limit() < 0) {
+        throw notUnderstood("LIMIT is null");
+      }
+      parameters.set(limit.number() - 1, bounds.limit());
+    }
+    if (delegated.offset() instanceof SqlTree.Parameter offset) {
+      parameters.set(offset.number() - 1, bounds.offset());
+    }
+    // The two are added up, and cut to 32 bits.
+    if (bounds.limit() > Integer.MAX_VALUE / 2 || bounds.offset() > Integer.MAX_VALUE / 2) {
+      throw notUnderstood("LIMIT or OFFSET is too large for ShardingSphere");
+    }
+    return parameters;
+  }
+
+  private static SQLException notUnderstood(String reason) {
+    return new Refusal(
+            SqlCode.NOT_MERGED_EXACTLY, "Over several shards this has no exact answer: " + reason)
+        .exception();
+  }
+
+  /** The engine, read-locked. */
+  private Started inUse(long catalogueVersion) throws SQLException {
+    while (true) {
+      Started known = started(catalogueVersion);
+      known.use().readLock().lock();
+      if (started == known) {
+        return known;
+      }
+      known.use().readLock().unlock();
+    }
+  }
+
+  private Started started(long catalogueVersion) throws SQLException {
+    Started known = started;
+    if (known != null) {
+      return known;
+    }
+    CrossShardEngine absent = engine;
+    if (absent == null) {
+      throw new IllegalStateException("There is no engine");
+    }
+    starting.lock();
+    try {
+      known = started;
+      if (known == null) {
+        if (isClosed) {
+          throw new SQLException("The database is closed", "08003");
+        }
+        known =
+            new Started(absent.start(new Lent()), catalogueVersion, new ReentrantReadWriteLock());
+        started = known;
+      }
+      return known;
+    } finally {
+      starting.unlock();
+    }
+  }
+
+  /**
+   * What an engine has not understood it may understand once it has looked at the tables again, if
+   * they may have changed since.
+   */
+  private void forget(Started old, long catalogueVersion) {
+    if (old.catalogueVersion() == catalogueVersion) {
+      return;
+    }
+    starting.lock();
+    try {
+      if (started != old) {
+        return;
+      }
+      started = null;
+    } finally {
+      starting.unlock();
+    }
+    old.use().writeLock().lock();
+    try {
+      old.merger().close();
+    } finally {
+      old.use().writeLock().unlock();
+    }
+  }
+
+  @Override
+  public void close() {
+    starting.lock();
+    try {
+      isClosed = true;
+      Started open = started;
+      started = null;
+      if (open != null) {
+        open.merger().close();
+      }
+    } finally {
+      starting.unlock();
+    }
+  }
+
+  // ---- what the engine sees -----------------------------------------------------------------
+
+  /** The shards' primaries, to look at what tables there are. */
+  private final class Lent implements CrossShardEngine.Layout {
+    @Override
+    public ShardMap map() {
+      return map;
+    }
+
+    @Override
+    public DataSource catalogue(String shard) {
+      return new ReadDataSource(
+          reads,
+          shards.stream().filter(each -> each.name().equals(shard)).findFirst().orElseThrow());
+    }
+  }
+
+  /** One query's questions. */
+  private final class Asking implements CrossShardEngine.Shards, FanOut.Running {
+    private final long catalogueVersion;
+    private final BoundValues values;
+    private final FanOut.Options options;
+    private final Deadline deadline;
+
+    /** Guarded by this object's lock, as are those below. */
+    private final Map<Connection, String> running = new LinkedHashMap<>();
+
+    private final Set<String> asked = new HashSet<>();
+    private @Nullable SQLException failure;
+    private boolean isOver;
+
+    Asking(long catalogueVersion, BoundValues values, FanOut.Options options, Deadline deadline) {
+      this.catalogueVersion = catalogueVersion;
+      this.values = values;
+      this.options = options;
+      this.deadline = deadline;
+    }
+
+    @Override
+    public CrossShardEngine.Answer ask(String shard, String sql, List<Object> parameters)
+        throws SQLException {
+      LiveShard live =
+          shards.stream().filter(each -> each.name().equals(shard)).findFirst().orElseThrow();
+      synchronized (this) {
+        asked.add(shard);
+      }
+      try {
+        return reads.readUnhedged(
+            live,
+            Router.NO_KEY,
+            options.consistency(),
+            options.session(),
+            (Work<CrossShardEngine.Answer, SQLException>)
+                connection -> answer(connection, shard, sql, parameters),
+            (value, node, route) -> value,
+            deadline.startedAt(),
+            deadline.dueAt());
+      } catch (SQLException told) {
+        throw failed(told);
+      } catch (WaymarkException told) {
+        throw failed(FanOut.asSql(told));
+      }
+    }
+
+    private CrossShardEngine.Answer answer(
+        Connection connection, String shard, String sql, List<Object> parameters)
+        throws SQLException {
+      runs(connection, shard);
+      BoundValues bound = new Handed(values, parameters);
+      try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        // Always as text, which is what the result is made of.
+        statement.unwrap(PGStatement.class).setPrepareThreshold(0);
+        statement.setMaxRows(MAXIMUM_ROWS + 1);
+        for (int i = 1; i <= parameters.size(); i++) {
+          bound.set(statement, i, i);
+        }
+        try (ResultSet rows = statement.executeQuery()) {
+          ResultSetMetaData columns = rows.getMetaData();
+          List<String> labels = new ArrayList<>();
+          for (int i = 1; i <= columns.getColumnCount(); i++) {
+            labels.add(columns.getColumnLabel(i));
+          }
+          return new CrossShardEngine.Answer(
+              labels, read(rows, kinds(sql, labels.size(), bound, connection)));
+        }
+      } finally {
+        synchronized (this) {
+          running.remove(connection);
+        }
+      }
+    }
+
+    private List<List<@Nullable Object>> read(ResultSet rows, List<ColumnKind> kinds)
+        throws SQLException {
+      List<List<@Nullable Object>> read = new ArrayList<>();
+      while (rows.next()) {
+        if (read.size() == MAXIMUM_ROWS) {
+          throw new Refusal(
+                  SqlCode.TOO_MANY_GROUPS,
+                  "A shard has more than " + MAXIMUM_ROWS + " rows to be put together with others'")
+              .exception();
+        }
+        List<@Nullable Object> row = new ArrayList<>(kinds.size());
+        for (int i = 1; i <= kinds.size(); i++) {
+          row.add(EngineValue.of(rows, i, kinds.get(i - 1)));
+        }
+        read.add(row);
+      }
+      return read;
+    }
+
+    private List<ColumnKind> kinds(
+        String sql, int columns, BoundValues bound, Connection connection) throws SQLException {
+      Kinds known = kinds.get(sql);
+      if (known != null && known.catalogueVersion() == catalogueVersion) {
+        return known.columns();
+      }
+      ShardText text =
+          new ShardText(
+              sql,
+              ShardText.Bound.OWN,
+              IntStream.rangeClosed(1, bound.count()).boxed().toList(),
+              List.of(),
+              List.of());
+      List<ColumnKind> found = MergeShape.kinds(text, columns, Markers.JDBC, bound, connection);
+      if (kinds.size() >= QUESTIONS) {
+        kinds.clear();
+      }
+      kinds.put(sql, new Kinds(catalogueVersion, found));
+      return found;
+    }
+
+    private synchronized void runs(Connection connection, String shard) throws SQLException {
+      if (isOver) {
+        throw FanOut.Canceller.cancelled();
+      }
+      running.put(connection, shard);
+    }
+
+    /** Keeps what tells most, and ends what others do. */
+    private SQLException failed(SQLException told) {
+      synchronized (this) {
+        SQLException before = failure;
+        if (before == null || FanOut.isBetter(told, before)) {
+          failure = told;
+        }
+      }
+      stop();
+      return told;
+    }
+
+    /** Why the query has failed: what a shard told, or else what the engine made of it. */
+    SQLException failure(Exception broken) {
+      SQLException own;
+      synchronized (this) {
+        own = failure;
+      }
+      stop();
+      if (own != null && MISWRITTEN.contains(String.valueOf(own.getSQLState()))) {
+        throw new NotUnderstoodException(own);
+      } else if (own != null) {
+        boolean isOwn = Failures.isCancelled(own) && !options.canceller().isCancelled();
+        return isOwn ? FanOut.inTime(own, deadline, "") : options.canceller().told(own);
+      }
+      for (Throwable cause = broken; cause != null; cause = cause.getCause()) {
+        if (cause instanceof EngineValue.NotComparableException unknown) {
+          SQLException refused =
+              new Refusal(
+                      SqlCode.TYPE_NOT_MERGED,
+                      "Over several shards "
+                          + unknown.getMessage()
+                          + " would have to be found out here, and only the server knows it for"
+                          + " this type or collation")
+                  .exception();
+          refused.initCause(broken);
+          return refused;
+        }
+      }
+      throw new NotUnderstoodException(broken);
+    }
+
+    /**
+     * A last look: an engine that has understood a condition in another way than the plan would
+     * leave out shards, or rows.
+     */
+    void check(int[] concerned, Bounds bounds, List<List<@Nullable Object>> rows)
+        throws SQLException {
+      for (int place : concerned) {
+        boolean isAsked;
+        synchronized (this) {
+          isAsked = asked.contains(shards.get(place).name());
+        }
+        if (!isAsked) {
+          throw notUnderstood(
+              "ShardingSphere would not ask shard " + shards.get(place).name() + " for it");
+        }
+      }
+      if (bounds.limit() >= 0 && rows.size() > bounds.limit()) {
+        throw notUnderstood("ShardingSphere does not cut it to its LIMIT");
+      }
+    }
+
+    @Override
+    public void cancel() {
+      stop();
+    }
+
+    @Override
+    public void cutOff() {
+      stop();
+    }
+
+    /** Nobody wants an answer any more. */
+    private void stop() {
+      List<Connection> open;
+      synchronized (this) {
+        isOver = true;
+        open = List.copyOf(running.keySet());
+        for (Connection connection : open) {
+          var server = Lane.server(connection);
+          // At once: a cancel alone may arrive when the connection is somebody else's.
+          Lane.cutOff(connection);
+          Lane.cancel(server);
+        }
+      }
+    }
+  }
+
+  /** What an engine hands to a shard: the application's parameters, or numbers of its own. */
+  private record Handed(BoundValues values, List<Object> parameters) implements BoundValues {
+    @Override
+    public int count() {
+      return parameters.size();
+    }
+
+    @Override
+    public void set(PreparedStatement statement, int number, int at) throws SQLException {
+      Object parameter = parameters.get(number - 1);
+      if (parameter instanceof EngineParameter given) {
+        values.set(statement, given.number(), at);
+      } else {
+        statement.setLong(at, ((Number) parameter).longValue());
+      }
+    }
+
+    @Override
+    public @Nullable Object apply(int number) {
+      return parameters.get(number - 1) instanceof EngineParameter given
+          ? values.apply(given.number())
+          : parameters.get(number - 1);
+    }
+  }
+
+  // ---- the result -----------------------------------------------------------------------------
+
+  private ResultSet result(
+      String sql,
+      int shard,
+      BoundValues values,
+      FanOut.Options options,
+      Deadline deadline,
+      List<List<@Nullable Object>> rows)
+      throws SQLException {
+    LiveShard live = shards.get(shard);
+    ShardRows only =
+        new ShardRows(live, new Result(sql, values, rows), key -> true, ShardRows.Owner.THE_ROWS);
+    options.canceller().runs(List.of(only));
+    only.ask(
+        work ->
+            reads.readUnhedged(
+                live,
+                Router.NO_KEY,
+                options.consistency(),
+                options.session(),
+                work,
+                (value, node, route) -> value,
+                deadline.startedAt(),
+                deadline.dueAt()),
+        List.of(only));
+    SQLException failure = only.await(deadline);
+    if (failure != null) {
+      only.close();
+      boolean isOwn = Failures.isCancelled(failure) && !options.canceller().isCancelled();
+      throw isOwn ? FanOut.inTime(failure, deadline, "") : options.canceller().told(failure);
+    }
+    return new SortedRows(
+        MergeShape.ofPlainRows(
+            new ShardText(sql, ShardText.Bound.OWN, List.of(), List.of(), List.of()),
+            new Merged(List.of(), List.of(), null, null)),
+        new Bounds(-1, 0),
+        new ShardAnswers(List.of(only), options.canceller(), () -> {}),
+        options.maxRows());
+  }
+
+  /**
+   * The rows as the driver's own, on a connection that its getters may look up types by. A server
+   * says what the columns are; it does not run the query.
+   */
+  private record Result(String sql, BoundValues values, List<List<@Nullable Object>> rows)
+      implements FanOut.Asked {
+    @Override
+    public boolean isStreamed() {
+      return false;
+    }
+
+    @Override
+    public FanOut.Open on(Connection connection, LongPredicate isOwn) throws SQLException {
+      List<Field> fields = new ArrayList<>();
+      DescribedColumns columns;
+      try (PreparedStatement described = connection.prepareStatement(sql)) {
+        for (int i = 1; i <= values.count(); i++) {
+          values.set(described, i, i);
+        }
+        ResultSetMetaData told = described.getMetaData();
+        columns = DescribedColumns.of(told);
+        var types = connection.unwrap(org.postgresql.core.BaseConnection.class).getTypeInfo();
+        for (int i = 1; i <= told.getColumnCount(); i++) {
+          fields.add(new Field(told.getColumnLabel(i), types.getPGType(told.getColumnTypeName(i))));
+        }
+      }
+      List<Tuple> tuples = new ArrayList<>(rows.size());
+      for (List<@Nullable Object> row : rows) {
+        byte[] @Nullable [] bytes = new byte @Nullable [fields.size()][];
+        for (int i = 0; i < fields.size(); i++) {
+          Object value = row.get(i);
+          if (value != null) {
+            bytes[i] = text(value).getBytes(StandardCharsets.UTF_8);
+          }
+        }
+        tuples.add(new Tuple(bytes));
+      }
+      Statement statement = connection.createStatement();
+      ResultSet made =
+          statement
+              .unwrap(BaseStatement.class)
+              .createDriverResultSet(fields.toArray(new Field[0]), tuples);
+      return new FanOut.Open(connection, statement, new Described(made, columns));
+    }
+
+    private static String text(Object value) throws SQLException {
+      if (value instanceof EngineValue own) {
+        return own.text();
+      } else if (value instanceof BigDecimal decimal) {
+        return decimal.toPlainString();
+      } else if (value instanceof Long || value instanceof Integer) {
+        return value.toString();
+      }
+      throw new SQLException(
+          "ShardingSphere has made a " + value.getClass().getName() + " of the shards' values",
+          "XX000");
+    }
+  }
+
+  /** Rows that say of their columns what the server does. */
+  private static final class Described extends DelegatingResultSet {
+    private final DescribedColumns columns;
+
+    Described(ResultSet rows, DescribedColumns columns) {
+      super(rows);
+      this.columns = columns;
+    }
+
+    @Override
+    public ResultSetMetaData getMetaData() {
+      return columns;
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package dev.waymark.routing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EngineShapesTest {
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT count(DISTINCT country) FROM users",
+        "SELECT country, count(DISTINCT name) AS n FROM users GROUP BY country ORDER BY n LIMIT 3",
+        "SELECT DISTINCT country FROM users WHERE name IS NOT NULL",
+        "SELECT DISTINCT u.country, o.total FROM users u JOIN orders o ON o.user_id = u.id ORDER BY 2",
+        "SELECT name FROM users ORDER BY country, id LIMIT 20 OFFSET 5",
+        "SELECT country, count(*) AS n FROM users GROUP BY country ORDER BY n DESC LIMIT 5",
+        "SELECT sum(total) FROM orders GROUP BY user_id, placed",
+        "SELECT id FROM users UNION ALL SELECT user_id FROM orders ORDER BY 1 LIMIT 7",
+      })
+  void whatIsShownToBeExactIsLeftToAnEngine(String sql) {
+    Plan plan = SmallCatalogue.plan(sql);
+    // Groups by the key are merged here, and so is everything that can be.
+    assertThat(plan.delegated() != null ^ plan.merged() != null).as(plan.describe()).isTrue();
+    if (plan.delegated() != null) {
+      assertThat(plan.refusal() != null || plan.spread() != null).isTrue();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT id FROM users UNION SELECT user_id FROM orders",
+        "SELECT id FROM users UNION ALL SELECT 1 UNION SELECT user_id FROM orders",
+        "SELECT id FROM users EXCEPT ALL SELECT user_id FROM orders",
+        "SELECT DISTINCT u.country FROM users u JOIN orders o ON o.user_id = u.id",
+        "SELECT DISTINCT u.country FROM users u, orders o ORDER BY 1",
+        "SELECT DISTINCT lower(name) FROM users",
+        "SELECT DISTINCT \"country\" FROM users",
+        "SELECT DISTINCT country FROM users WHERE name = 'a''b'",
+        "SELECT DISTINCT country FROM users WHERE name = E'a'",
+        "SELECT DISTINCT country FROM users WHERE name = 'a\\'",
+        "SELECT DISTINCT country FROM users ORDER BY 1 FETCH FIRST 3 ROWS ONLY",
+        "SELECT DISTINCT country FROM users FOR UPDATE",
+        "SELECT DISTINCT country FROM users WHERE EXISTS (SELECT 1 FROM orders o WHERE o.user_id = id)",
+        "SELECT count(DISTINCT country), count(*) FROM users",
+        "SELECT count(DISTINCT country) FILTER (WHERE true) FROM users",
+        "SELECT count(DISTINCT lower(country)) FROM users",
+        "SELECT sum(DISTINCT total) FROM orders",
+        "SELECT avg(DISTINCT total) FROM orders",
+        "SELECT sum(total) + 1 FROM orders",
+        "SELECT country, avg(id) AS a FROM users GROUP BY country ORDER BY a LIMIT 2",
+        "SELECT country, count(*) FROM users GROUP BY country HAVING count(*) > 1",
+        "SELECT row_number() OVER (ORDER BY id) FROM users",
+        "WITH x AS (SELECT id FROM users) SELECT count(DISTINCT id) FROM x",
+      })
+  void everythingElseStaysRefused(String sql) {
+    Plan plan = SmallCatalogue.plan(sql);
+    assertThat(plan.delegated()).as(plan.describe()).isNull();
+    assertThat(plan.merged()).isNull();
+  }
+
+  @Test
+  void theRefusalNamesWhatWouldAnswer() {
+    Plan plan = SmallCatalogue.plan("SELECT count(DISTINCT country) FROM users");
+    assertThat(plan.refusal()).isNotNull();
+    assertThat((Throwable) EngineQueries.absent(plan.refusal()))
+        .hasMessage(
+            plan.refusal().message()
+                + " Or add dev.waymark:waymark-shardingsphere to the class path, which answers it.");
+  }
+}
