@@ -13,10 +13,10 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.PGStatement;
 import org.postgresql.core.BaseStatement;
 import org.postgresql.core.Field;
+import org.postgresql.core.QueryExecutor;
 import org.postgresql.core.Tuple;
 
 /**
@@ -328,7 +329,7 @@ final class EngineQueries implements AutoCloseable {
     private final Deadline deadline;
 
     /** Guarded by this object's lock, as are those below. */
-    private final Map<Connection, String> running = new LinkedHashMap<>();
+    private final Set<Connection> running = Collections.newSetFromMap(new IdentityHashMap<>());
 
     private final Set<String> asked = new HashSet<>();
     private @Nullable SQLException failure;
@@ -356,7 +357,7 @@ final class EngineQueries implements AutoCloseable {
             options.consistency(),
             options.session(),
             (Work<CrossShardEngine.Answer, SQLException>)
-                connection -> answer(connection, shard, sql, parameters),
+                connection -> answer(connection, sql, parameters),
             (value, node, route) -> value,
             deadline.startedAt(),
             deadline.dueAt());
@@ -368,9 +369,8 @@ final class EngineQueries implements AutoCloseable {
     }
 
     private CrossShardEngine.Answer answer(
-        Connection connection, String shard, String sql, List<Object> parameters)
-        throws SQLException {
-      runs(connection, shard);
+        Connection connection, String sql, List<Object> parameters) throws SQLException {
+      runs(connection);
       BoundValues bound = new Handed(values, parameters);
       try (PreparedStatement statement = connection.prepareStatement(sql)) {
         // Always as text, which is what the result is made of.
@@ -435,11 +435,11 @@ final class EngineQueries implements AutoCloseable {
       return found;
     }
 
-    private synchronized void runs(Connection connection, String shard) throws SQLException {
+    private synchronized void runs(Connection connection) throws SQLException {
       if (isOver) {
         throw FanOut.Canceller.cancelled();
       }
-      running.put(connection, shard);
+      running.add(connection);
     }
 
     /** Keeps what tells most, and ends what others do. */
@@ -517,17 +517,16 @@ final class EngineQueries implements AutoCloseable {
 
     /** Nobody wants an answer any more. */
     private void stop() {
-      List<Connection> open;
+      List<@Nullable QueryExecutor> servers = new ArrayList<>();
       synchronized (this) {
         isOver = true;
-        open = List.copyOf(running.keySet());
-        for (Connection connection : open) {
-          var server = Lane.server(connection);
+        for (Connection connection : running) {
+          servers.add(Lane.server(connection));
           // At once: a cancel alone may arrive when the connection is somebody else's.
           Lane.cutOff(connection);
-          Lane.cancel(server);
         }
       }
+      servers.forEach(Lane::cancel);
     }
   }
 

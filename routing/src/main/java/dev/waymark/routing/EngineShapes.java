@@ -16,7 +16,6 @@ import dev.waymark.routing.SqlTree.Trait;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -52,12 +51,8 @@ final class EngineShapes {
       Statement statement, List<SqlToken> tokens, TableNames tables, SqlCatalogue catalogue) {
     return statement instanceof Query query
             && new EngineShapes(query, tokens, tables, catalogue).isExact()
-        ? new Delegated(inside(query.limit()), inside(query.offset()))
+        ? new Delegated(query.limit(), query.offset())
         : null;
-  }
-
-  private static @Nullable Expression inside(@Nullable Expression bound) {
-    return bound instanceof SqlTree.Cast cast ? cast.value() : bound;
   }
 
   private boolean isExact() {
@@ -298,9 +293,7 @@ final class EngineShapes {
   private boolean isAnchored(Block block) {
     Query alone = new Query(List.of(), block, List.of(), null, null, List.of());
     for (Place anchor : Confinement.of(alone, tables).anchors()) {
-      Confinement assumed =
-          Confinement.assuming(
-              alone, tables, Objects.requireNonNull(Confinement.reference(anchor)));
+      Confinement assumed = Confinement.assuming(alone, tables, Confinement.reference(anchor));
       if (assumed.loose() == null) {
         return true;
       }
