@@ -138,7 +138,7 @@ final class EngineQueries implements AutoCloseable {
       by.use().readLock().lock();
       SQLException refused =
           new Refusal(unless.code(), unless.reason() + "; and ShardingSphere does not answer it")
-              .exception();
+              .exceptionAfterReading();
       refused.initCause(unknown.getCause());
       throw refused;
     } finally {
@@ -206,7 +206,7 @@ final class EngineQueries implements AutoCloseable {
     }
     if (delegated.limit() instanceof SqlTree.Parameter limit) {
       if (bounds.limit() < 0) {
-        throw notUnderstood("LIMIT is null");
+        throw notUnderstood("LIMIT is null").exception();
       }
       parameters.set(limit.number() - 1, bounds.limit());
     }
@@ -215,15 +215,14 @@ final class EngineQueries implements AutoCloseable {
     }
     // The two are added up, and cut to 32 bits.
     if (bounds.limit() > Integer.MAX_VALUE / 2 || bounds.offset() > Integer.MAX_VALUE / 2) {
-      throw notUnderstood("LIMIT or OFFSET is too large for ShardingSphere");
+      throw notUnderstood("LIMIT or OFFSET is too large for ShardingSphere").exception();
     }
     return parameters;
   }
 
-  private static SQLException notUnderstood(String reason) {
+  private static Refusal notUnderstood(String reason) {
     return new Refusal(
-            SqlCode.NOT_MERGED_EXACTLY, "Over several shards this has no exact answer: " + reason)
-        .exception();
+        SqlCode.NOT_MERGED_EXACTLY, "Over several shards this has no exact answer: " + reason);
   }
 
   /** The engine, read-locked. */
@@ -403,7 +402,7 @@ final class EngineQueries implements AutoCloseable {
           throw new Refusal(
                   SqlCode.TOO_MANY_GROUPS,
                   "A shard has more than " + MAXIMUM_ROWS + " rows to be put together with others'")
-              .exception();
+              .exceptionAfterReading();
         }
         List<@Nullable Object> row = new ArrayList<>(kinds.size());
         for (int i = 1; i <= kinds.size(); i++) {
@@ -476,7 +475,7 @@ final class EngineQueries implements AutoCloseable {
                           + unknown.getMessage()
                           + " would have to be found out here, and only the server knows it for"
                           + " this type or collation")
-                  .exception();
+                  .exceptionAfterReading();
           refused.initCause(broken);
           return refused;
         }
@@ -497,11 +496,12 @@ final class EngineQueries implements AutoCloseable {
         }
         if (!isAsked) {
           throw notUnderstood(
-              "ShardingSphere would not ask shard " + shards.get(place).name() + " for it");
+                  "ShardingSphere would not ask shard " + shards.get(place).name() + " for it")
+              .exceptionAfterReading();
         }
       }
       if (bounds.limit() >= 0 && rows.size() > bounds.limit()) {
-        throw notUnderstood("ShardingSphere does not cut it to its LIMIT");
+        throw notUnderstood("ShardingSphere does not cut it to its LIMIT").exceptionAfterReading();
       }
     }
 

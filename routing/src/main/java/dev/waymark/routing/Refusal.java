@@ -38,7 +38,16 @@ record Refusal(SqlCode code, String reason) {
 
   /** The whole message. */
   String message() {
-    return code.code() + ": " + reason + ". Nothing was sent. " + code.hint();
+    return message("Nothing was sent. ");
+  }
+
+  private String message(String sent) {
+    return code.code() + ": " + reason + ". " + sent + code.hint();
+  }
+
+  /** The same, after shards have been asked for rows. */
+  SQLFeatureNotSupportedException exceptionAfterReading() {
+    return new SQLFeatureNotSupportedException(message("Nothing was written. "), STATE);
   }
 
   /** The same, with something else that helps. */
