@@ -21,7 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** A session sees through ShardingSphere what it has written, and a schema that has changed. */
+/** A session sees through ShardingSphere what it has written. */
 class ShardingSphereSessionsIT {
   private static String one(Connection connection, String sql) throws SQLException {
     try (Statement statement = connection.createStatement();
@@ -80,14 +80,7 @@ class ShardingSphereSessionsIT {
           }
         }
         // Two databases in one process keep apart.
-        assertThat(one(second, "SELECT count(DISTINCT id) FROM users /* strong */")).isNotNull();
-        statement.executeUpdate(
-            "/* waymark: key=1 */ ALTER TABLE users ADD COLUMN size int DEFAULT 3");
-        statement.executeUpdate(
-            "/* waymark: key=101 */ ALTER TABLE users ADD COLUMN size int DEFAULT 3");
-        org.awaitility.Awaitility.await()
-            .ignoreExceptions()
-            .until(() -> one(connection, "SELECT count(DISTINCT size) FROM users").equals("1"));
+        assertThat(one(second, "SELECT count(DISTINCT id) FROM users")).isNotNull();
       }
     }
   }
