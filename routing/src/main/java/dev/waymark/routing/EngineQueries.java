@@ -17,13 +17,14 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongPredicate;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,8 @@ import org.postgresql.core.BaseStatement;
 import org.postgresql.core.Field;
 import org.postgresql.core.QueryExecutor;
 import org.postgresql.core.Tuple;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs a query over several shards through a {@link CrossShardEngine}: the engine says what to ask,
@@ -42,6 +45,8 @@ import org.postgresql.core.Tuple;
  * goes on, so nobody holds one shard's connection while it waits for another's.
  */
 final class EngineQueries implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(ShardedDatabase.class);
+
   /** From one shard; they are held in memory. */
   static final int MAXIMUM_ROWS = 100_000;
 
@@ -70,12 +75,78 @@ final class EngineQueries implements AutoCloseable {
   private boolean isClosed;
 
   /**
-   * A started engine, and the catalogue's version of then.
-   *
-   * @param use read-locked by each query, so that it is not closed under one
+   * A started engine. It has read tables and columns once: it serves plans that know the same ones,
+   * and plans that are older.
    */
-  private record Started(
-      CrossShardEngine.Merger merger, long catalogueVersion, ReentrantReadWriteLock use) {}
+  private static final class Started {
+    private final CrossShardEngine.Merger merger;
+    private final Map<String, List<String>> columns;
+
+    /** The latest one known to have the same columns; only so that they are compared once. */
+    private volatile long catalogueVersion;
+
+    /** Queries that use it. Guarded by this object's lock, as is the one below. */
+    private int users;
+
+    private boolean isRetired;
+
+    Started(
+        CrossShardEngine.Merger merger, Map<String, List<String>> columns, long catalogueVersion) {
+      this.merger = merger;
+      this.columns = columns;
+      this.catalogueVersion = catalogueVersion;
+    }
+
+    boolean serves(Delegated query, long version) {
+      if (version <= catalogueVersion) {
+        return true;
+      } else if (!columns.equals(query.columns())) {
+        return false;
+      }
+      catalogueVersion = version;
+      return true;
+    }
+
+    /** Begins to use it; false if it is not to be used any more. */
+    synchronized boolean enter() {
+      if (!isRetired) {
+        users++;
+      }
+      return !isRetired;
+    }
+
+    void leave() {
+      boolean isLast;
+      synchronized (this) {
+        users--;
+        isLast = isRetired && users == 0;
+      }
+      if (isLast) {
+        close();
+      }
+    }
+
+    /** Whoever uses it goes on; the last of them closes it. */
+    void retire() {
+      boolean isUnused;
+      synchronized (this) {
+        isUnused = !isRetired && users == 0;
+        isRetired = true;
+      }
+      if (isUnused) {
+        close();
+      }
+    }
+
+    private void close() {
+      try {
+        merger.close();
+      } catch (RuntimeException failed) {
+        // No reason to fail somebody's query, or to leave the pools open.
+        log.warn("The engine for queries over several shards did not close", failed);
+      }
+    }
+  }
 
   /** The kinds of a question's columns, good for one version of the catalogue. */
   private record Kinds(long catalogueVersion, List<ColumnKind> columns) {}
@@ -126,35 +197,18 @@ final class EngineQueries implements AutoCloseable {
       FanOut.Options options,
       Refusal unless)
       throws SQLException {
-    Started by = inUse(plan.catalogueVersion());
+    Started by = inUse(delegated, plan.catalogueVersion());
     try {
       return query(by, sql, plan, delegated, values, options);
     } catch (NotUnderstoodException unknown) {
-      // Given back first: whoever closes it waits for all who use it.
-      by.use().readLock().unlock();
-      if (tellsOfTables(unknown)) {
-        forget(by, plan.catalogueVersion());
-      }
-      by.use().readLock().lock();
       SQLException refused =
           new Refusal(unless.code(), unless.reason() + "; and ShardingSphere does not answer it")
-              .exceptionAfterReading();
+              .exception();
       refused.initCause(unknown.getCause());
       throw refused;
     } finally {
-      by.use().readLock().unlock();
+      by.leave();
     }
-  }
-
-  /** A table or a column that the engine does not know. */
-  private static boolean tellsOfTables(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof SQLException told
-          && String.valueOf(told.getSQLState()).startsWith("42S")) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /** The engine has failed of itself. */
@@ -188,13 +242,31 @@ final class EngineQueries implements AutoCloseable {
     options.canceller().runs(List.of(asking));
     List<List<@Nullable Object>> rows;
     try {
-      rows = by.merger().merge(sql, parameters, asking);
+      rows = by.merger.merge(sql, parameters, asking);
     } catch (Exception broken) {
       // Of any kind: ShardingSphere throws checked ones that it does not declare.
       throw asking.failure(broken);
     }
-    asking.check(concerned, bounds, rows);
+    asking.check(needed(plan, delegated, values), bounds, rows);
     return result(sql, concerned[0], values, options, deadline, rows);
+  }
+
+  /** The places of the shards that hold something of the answer, if anybody does. */
+  private Set<Integer> needed(Plan plan, Delegated delegated, BoundValues values)
+      throws SQLException {
+    Set<Integer> needed = new HashSet<>();
+    try {
+      for (int place : Concerned.shards(map, plan.keys(), values)) {
+        needed.add(place);
+      }
+      for (KeySource.Keys keys : delegated.conditions()) {
+        needed.retainAll(
+            IntStream.of(Concerned.shards(map, keys, values)).boxed().collect(Collectors.toSet()));
+      }
+    } catch (KeyTerm.NotAKeyException wrong) {
+      throw Refusal.of(wrong).exception();
+    }
+    return needed;
   }
 
   /** Bounds are numbers to an engine, whatever they were set as. */
@@ -225,21 +297,20 @@ final class EngineQueries implements AutoCloseable {
         SqlCode.NOT_MERGED_EXACTLY, "Over several shards this has no exact answer: " + reason);
   }
 
-  /** The engine, read-locked. */
-  private Started inUse(long catalogueVersion) throws SQLException {
+  /** The engine, entered. */
+  private Started inUse(Delegated query, long catalogueVersion) throws SQLException {
     while (true) {
-      Started known = started(catalogueVersion);
-      known.use().readLock().lock();
-      if (started == known) {
+      Started known = started(query, catalogueVersion);
+      if (known.enter()) {
         return known;
       }
-      known.use().readLock().unlock();
     }
   }
 
-  private Started started(long catalogueVersion) throws SQLException {
+  /** One that serves the query: the first that needs another one starts it, others wait. */
+  private Started started(Delegated query, long catalogueVersion) throws SQLException {
     Started known = started;
-    if (known != null) {
+    if (known != null && known.serves(query, catalogueVersion)) {
       return known;
     }
     CrossShardEngine absent = engine;
@@ -248,43 +319,22 @@ final class EngineQueries implements AutoCloseable {
     }
     starting.lock();
     try {
-      known = started;
-      if (known == null) {
-        if (isClosed) {
-          throw new SQLException("The database is closed", "08003");
-        }
-        known =
-            new Started(absent.start(new Lent()), catalogueVersion, new ReentrantReadWriteLock());
-        started = known;
+      if (isClosed) {
+        throw new SQLException("The database is closed", "08003");
       }
-      return known;
+      Started before = started;
+      if (before != null && before.serves(query, catalogueVersion)) {
+        return before;
+      }
+      // It reads the tables now, later than the plan: what the plan knows of them it knows as well.
+      Started next = new Started(absent.start(new Lent()), query.columns(), catalogueVersion);
+      started = next;
+      if (before != null) {
+        before.retire();
+      }
+      return next;
     } finally {
       starting.unlock();
-    }
-  }
-
-  /**
-   * What an engine has not understood it may understand once it has looked at the tables again, if
-   * they may have changed since.
-   */
-  private void forget(Started old, long catalogueVersion) {
-    if (old.catalogueVersion() == catalogueVersion) {
-      return;
-    }
-    starting.lock();
-    try {
-      if (started != old) {
-        return;
-      }
-      started = null;
-    } finally {
-      starting.unlock();
-    }
-    old.use().writeLock().lock();
-    try {
-      old.merger().close();
-    } finally {
-      old.use().writeLock().unlock();
     }
   }
 
@@ -296,7 +346,7 @@ final class EngineQueries implements AutoCloseable {
       Started open = started;
       started = null;
       if (open != null) {
-        open.merger().close();
+        open.retire();
       }
     } finally {
       starting.unlock();
@@ -487,9 +537,9 @@ final class EngineQueries implements AutoCloseable {
      * A last look: an engine that has understood a condition in another way than the plan would
      * leave out shards, or rows.
      */
-    void check(int[] concerned, Bounds bounds, List<List<@Nullable Object>> rows)
+    void check(Set<Integer> needed, Bounds bounds, List<List<@Nullable Object>> rows)
         throws SQLException {
-      for (int place : concerned) {
+      for (int place : needed) {
         boolean isAsked;
         synchronized (this) {
           isAsked = asked.contains(shards.get(place).name());

@@ -49,10 +49,39 @@ final class EngineShapes {
   /** How a query is left to an engine; null if it must not be. */
   static @Nullable Delegated of(
       Statement statement, List<SqlToken> tokens, TableNames tables, SqlCatalogue catalogue) {
-    return statement instanceof Query query
-            && new EngineShapes(query, tokens, tables, catalogue).isExact()
-        ? new Delegated(query.limit(), query.offset())
+    if (!(statement instanceof Query query)) {
+      return null;
+    }
+    EngineShapes shapes = new EngineShapes(query, tokens, tables, catalogue);
+    return shapes.isExact()
+        ? new Delegated(query.limit(), query.offset(), tables.columns(), shapes.conditions())
         : null;
+  }
+
+  /** An engine may go by all of them at once, and ask fewer shards than the plan would. */
+  private List<KeySource.Keys> conditions() {
+    List<KeySource.Keys> found = new ArrayList<>();
+    if (query.body() instanceof Block block
+        && block.where() instanceof SqlTree.Logic all
+        && all.connective() == SqlTree.Logic.Connective.AND) {
+      for (Expression condition : all.parts()) {
+        Block alone =
+            new Block(
+                block.traits(),
+                block.items(),
+                block.from(),
+                condition,
+                block.groups(),
+                block.having(),
+                block.windows());
+        Confinement by =
+            Confinement.of(new Query(List.of(), alone, List.of(), null, null, List.of()), tables);
+        if (by.loose() == null) {
+          found.add(by.keys());
+        }
+      }
+    }
+    return found;
   }
 
   private boolean isExact() {

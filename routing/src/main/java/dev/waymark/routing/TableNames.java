@@ -83,6 +83,18 @@ final class TableNames {
     return row == catalogue.relation(List.of(row.name()));
   }
 
+  /** The columns of each table of the map, without those of which none are known. */
+  Map<String, List<String>> columns() {
+    Map<String, List<String>> all = new HashMap<>();
+    for (String table : tables.keySet()) {
+      List<String> known = columns(List.of(table.split("\\.", -1)));
+      if (known != null) {
+        all.put(table, known);
+      }
+    }
+    return all;
+  }
+
   /** The columns of a table in their order, null if they are not known. */
   @Nullable List<String> columns(List<String> name) {
     return catalogue.columns(name);

@@ -1,7 +1,9 @@
 package dev.waymark.routing;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -59,6 +61,38 @@ class EngineShapesTest {
     Plan plan = SmallCatalogue.plan(sql);
     assertThat(plan.delegated()).as(plan.describe()).isNull();
     assertThat(plan.merged()).isNull();
+  }
+
+  @Test
+  void eachConditionThatConfinesTheKeysIsTold() {
+    Delegated delegated =
+        SmallCatalogue.plan(
+                "SELECT DISTINCT u.country, o.total FROM users u JOIN orders o ON o.user_id = u.id"
+                    + " WHERE u.id IN (1, 2, 30) AND o.total > 5 AND o.user_id < 9 ORDER BY 1, 2")
+            .delegated();
+    assertThat(delegated).isNotNull();
+    assertThat(delegated.conditions())
+        .extracting(keys -> keys.terms().size(), keys -> keys.spans().size())
+        .containsExactly(tuple(3, 0), tuple(0, 1));
+  }
+
+  @Test
+  void aConditionAmongAlternativesIsNone() {
+    for (String where : List.of("id = 1 OR name = 'a'", "id IN (1, 2)", "NOT id = 1 AND id <> 2")) {
+      Delegated delegated =
+          SmallCatalogue.plan("SELECT DISTINCT country FROM users WHERE " + where).delegated();
+      assertThat(delegated).isNotNull();
+      assertThat(delegated.conditions()).isEmpty();
+    }
+  }
+
+  @Test
+  void theColumnsOfAllTablesOfTheMapAreTold() {
+    Delegated delegated =
+        SmallCatalogue.plan("SELECT count(DISTINCT country) FROM users").delegated();
+    assertThat(delegated).isNotNull();
+    assertThat(delegated.columns()).containsOnlyKeys(SmallCatalogue.TABLES.keySet());
+    assertThat(delegated.columns()).containsEntry("users", List.of("id", "name", "country"));
   }
 
   @Test

@@ -41,6 +41,11 @@ public final class KeyOwners implements StandardShardingAlgorithm<Comparable<?>>
     OPEN.remove(database);
   }
 
+  /** The names of those that are open. */
+  static Set<String> openDatabases() {
+    return Set.copyOf(OPEN.keySet());
+  }
+
   /** What ShardingSphere calls a shard: its names allow less than ours. */
   static String dataSource(ShardMap map, String shard) {
     for (int i = 0; i < map.shards().size(); i++) {

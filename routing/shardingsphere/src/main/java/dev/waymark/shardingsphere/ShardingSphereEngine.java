@@ -68,11 +68,23 @@ public final class ShardingSphereEngine implements CrossShardEngine {
             ShardingSphereDataSourceFactory.createDataSource(
                 name, mode(), shards, rules(map, shards.keySet().stream().toList()), properties());
         isStarted = true;
+      } catch (RuntimeException failed) {
+        throw told(failed);
       } finally {
         if (!isStarted) {
           KeyOwners.close(name);
         }
       }
+    }
+
+    /** What a shard has thrown, out of what ShardingSphere has put around it. */
+    private static SQLException told(RuntimeException failed) {
+      for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
+        if (cause instanceof SQLException told) {
+          return told;
+        }
+      }
+      return new SQLException("ShardingSphere did not start", "XX000", failed);
     }
 
     /** It keeps its rules in a database in memory; each its own, as names there are the JVM's. */

@@ -1,6 +1,7 @@
 package dev.waymark.shardingsphere;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.collect.Range;
 import dev.waymark.KeyRange;
@@ -10,9 +11,13 @@ import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.Table;
 import dev.waymark.routing.CrossShardEngine;
+import java.lang.reflect.Proxy;
+import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.util.Collection;
 import java.util.List;
 import java.util.Properties;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.apache.shardingsphere.infra.datanode.DataNodeInfo;
@@ -27,7 +32,7 @@ class KeyOwnersTest {
   private static final DataNodeInfo NODES = new DataNodeInfo("shard_", 1, '0');
 
   private final AtomicReference<ShardMap> map = new AtomicReference<>(map(10));
-  private final KeyOwners owners = new KeyOwners();
+  private final KeyOwners owners = owners("mine");
 
   /** Keys up to {@code border} are the first shard's, the others the second's. */
   private static ShardMap map(long border) {
@@ -42,32 +47,55 @@ class KeyOwnersTest {
         List.of(new Table.Sharded("users", "id")));
   }
 
+  private static CrossShardEngine.Layout layout(AtomicReference<ShardMap> map) {
+    return new CrossShardEngine.Layout() {
+      @Override
+      public ShardMap map() {
+        return map.get();
+      }
+
+      @Override
+      public DataSource catalogue(String shard) {
+        return nobody();
+      }
+    };
+  }
+
+  /** A primary that is not there. */
+  private static DataSource nobody() {
+    return (DataSource)
+        Proxy.newProxyInstance(
+            KeyOwnersTest.class.getClassLoader(),
+            new Class<?>[] {DataSource.class},
+            (proxy, method, arguments) -> {
+              throw new SQLTransientConnectionException("Nobody is there", "08006");
+            });
+  }
+
+  private static KeyOwners owners(String database) {
+    KeyOwners owners = new KeyOwners();
+    Properties properties = new Properties();
+    properties.setProperty("database", database);
+    owners.init(properties);
+    return owners;
+  }
+
   @BeforeEach
   void open() {
-    KeyOwners.open(
-        "mine",
-        new CrossShardEngine.Layout() {
-          @Override
-          public ShardMap map() {
-            return map.get();
-          }
-
-          @Override
-          public DataSource catalogue(String shard) {
-            throw new IllegalStateException("Nobody asks for " + shard);
-          }
-        });
-    Properties properties = new Properties();
-    properties.setProperty("database", "mine");
-    owners.init(properties);
+    KeyOwners.open("mine", layout(map));
   }
 
   @AfterEach
   void close() {
     KeyOwners.close("mine");
+    assertThat(KeyOwners.openDatabases()).isEmpty();
   }
 
   private String of(Comparable<?> key) {
+    return of(key, owners);
+  }
+
+  private static String of(Comparable<?> key, KeyOwners owners) {
     return owners.doSharding(ALL, new PreciseShardingValue<>("users", "id", NODES, key));
   }
 
@@ -103,5 +131,27 @@ class KeyOwnersTest {
     map.set(map(50));
     assertThat(of(20L)).isEqualTo("shard_0");
     assertThat(in(Range.atLeast(50L))).containsExactly("shard_1");
+  }
+
+  @Test
+  void databasesOfOneProcessKeepApart() {
+    KeyOwners.open("other", layout(new AtomicReference<>(map(90))));
+    KeyOwners other = owners("other");
+    assertThat(of(20L)).isEqualTo("shard_1");
+    assertThat(of(20L, other)).isEqualTo("shard_0");
+
+    KeyOwners.close("other");
+    assertThatThrownBy(() -> of(20L, other)).hasMessage("The database is closed");
+    assertThat(of(20L)).isEqualTo("shard_1");
+  }
+
+  @Test
+  void anEngineThatDoesNotStartTellsWhyAndLeavesNothing() {
+    Set<String> before = KeyOwners.openDatabases();
+    assertThatThrownBy(() -> new ShardingSphereEngine().start(layout(map)))
+        .isInstanceOf(SQLException.class)
+        .extracting(failure -> ((SQLException) failure).getSQLState())
+        .isEqualTo("08006");
+    assertThat(KeyOwners.openDatabases()).isEqualTo(before);
   }
 }
