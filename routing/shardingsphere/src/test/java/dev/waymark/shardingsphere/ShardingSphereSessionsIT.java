@@ -60,10 +60,11 @@ class ShardingSphereSessionsIT {
   private static TestCluster cluster(int replicas) {
     TestCluster cluster = TestCluster.builder().shards(2).replicas(replicas).start();
     for (ShardServers servers : cluster.shards()) {
-      servers
-          .primary()
-          .execute(
-              "CREATE TABLE users (id bigint PRIMARY KEY, age int); GRANT ALL ON users TO PUBLIC");
+      PostgresServer primary = servers.primary();
+      primary.execute(
+          "CREATE TABLE users (id bigint PRIMARY KEY, age int); ALTER TABLE users OWNER TO "
+              + primary.user()
+              + "; GRANT CREATE ON SCHEMA public TO PUBLIC");
     }
     return cluster;
   }
