@@ -494,8 +494,8 @@ final class EngineQueries implements AutoCloseable {
     /** Keeps what tells most, and ends what others do. */
     private SQLException failed(SQLException told) {
       synchronized (this) {
-        SQLException before = failure;
-        if (before == null || FanOut.isBetter(told, before)) {
+        // What fails once it is over has been cut off for that.
+        if (failure == null || !isOver && FanOut.isBetter(told, failure)) {
           failure = told;
         }
       }
@@ -513,8 +513,9 @@ final class EngineQueries implements AutoCloseable {
       if (own != null && MISWRITTEN.contains(String.valueOf(own.getSQLState()))) {
         throw new NotUnderstoodException(own);
       } else if (own != null) {
-        boolean isOwn = Failures.isCancelled(own) && !options.canceller().isCancelled();
-        return isOwn ? FanOut.inTime(own, deadline, "") : options.canceller().told(own);
+        return options.canceller().isCancelled()
+            ? options.canceller().told(own)
+            : FanOut.inTime(own, deadline, "");
       }
       for (Throwable cause = broken; cause != null; cause = cause.getCause()) {
         if (cause instanceof EngineValue.NotComparableException unknown) {
