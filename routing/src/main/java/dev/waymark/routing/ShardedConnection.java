@@ -619,7 +619,9 @@ final class ShardedConnection implements Connection {
               .exception();
         }
         Destination each = Destination.of(plan, values.get(i), database.map());
-        if (each instanceof Destination.Several || each instanceof Destination.Delegated) {
+        if (each instanceof Destination.Delegated delegated) {
+          throw delegated.unless().exception();
+        } else if (each instanceof Destination.Several) {
           throw new Refusal(
                   SqlCode.WRITES_ON_SEVERAL_SHARDS, "A command of a batch concerns several shards")
               .exception();
