@@ -40,6 +40,10 @@ final class ReadDataSource implements DataSource {
       lane = held;
     }
 
+    boolean isClosed() {
+      return lane == null;
+    }
+
     void close() {
       Lane held = lane;
       lane = null;
@@ -66,6 +70,11 @@ final class ReadDataSource implements DataSource {
               if (method.getName().equals("close")) {
                 lent.close();
                 return null;
+              } else if (method.getName().equals("isClosed")) {
+                return lent.isClosed();
+              } else if (lent.isClosed() && method.getDeclaringClass() != Object.class) {
+                // It may be somebody else's by now.
+                throw new SQLException("The connection is closed", "08003");
               }
               try {
                 return method.invoke(connection, arguments);

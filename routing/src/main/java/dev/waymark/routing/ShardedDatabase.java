@@ -85,7 +85,11 @@ public final class ShardedDatabase implements AutoCloseable {
   /** Those that may still be open; closing one again does nothing. */
   private final List<ChangeStream> changeStreams = new CopyOnWriteArrayList<>();
 
-  private ShardedDatabase(WaymarkConfig config, RoutingListener given, LongSupplier nanoClock) {
+  private ShardedDatabase(
+      WaymarkConfig config,
+      RoutingListener given,
+      LongSupplier nanoClock,
+      @Nullable CrossShardEngine engine) {
     this.config = config;
     this.map = config.map();
     this.nanoClock = nanoClock;
@@ -128,15 +132,7 @@ public final class ShardedDatabase implements AutoCloseable {
             SqlScanner.Backslash.LITERAL,
             config.pool().size());
     this.engineQueries =
-        new EngineQueries(
-            ServiceLoader.load(CrossShardEngine.class, ShardedDatabase.class.getClassLoader())
-                .findFirst()
-                .orElse(null),
-            map,
-            shards,
-            reads,
-            nanoClock,
-            config.calls().deadline());
+        new EngineQueries(engine, map, shards, reads, nanoClock, config.calls().deadline());
     this.crossShard = crossShard(step -> {});
     this.keys = new KeyAllocator(this, Placement.roundRobin());
   }
@@ -169,7 +165,12 @@ public final class ShardedDatabase implements AutoCloseable {
 
   private static ShardedDatabase open(
       WaymarkConfig config, RoutingListener listener, LongSupplier nanoClock) {
-    ShardedDatabase database = new ShardedDatabase(config, listener, nanoClock);
+    // First, as a file that names a class which is not there throws.
+    CrossShardEngine engine =
+        ServiceLoader.load(CrossShardEngine.class, ShardedDatabase.class.getClassLoader())
+            .findFirst()
+            .orElse(null);
+    ShardedDatabase database = new ShardedDatabase(config, listener, nanoClock, engine);
     try {
       database.start();
       return database;
