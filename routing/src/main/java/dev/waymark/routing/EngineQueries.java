@@ -10,6 +10,8 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
+import java.sql.SQLTransientException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,6 +23,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongPredicate;
 import java.util.function.LongSupplier;
@@ -54,6 +57,11 @@ final class EngineQueries implements AutoCloseable {
   private static final int QUESTIONS = 1_000;
 
   /**
+   * For so long a start that has failed is not tried again: it takes seconds, and leaves things.
+   */
+  private static final Duration PAUSE = Duration.ofSeconds(10);
+
+  /**
    * What a server says to a text that was rewritten wrongly: syntax, grouping, order of DISTINCT.
    */
   private static final Set<String> MISWRITTEN = Set.of("42601", "42803", "42P10");
@@ -71,8 +79,13 @@ final class EngineQueries implements AutoCloseable {
 
   private volatile @Nullable Started started;
 
-  /** Guarded by the lock. */
+  /** Guarded by the lock, as is the one below. */
   private boolean isClosed;
+
+  private @Nullable FailedStart failedStart;
+
+  /** A start that has failed, and when by the clock. */
+  private record FailedStart(SQLException failure, long at) {}
 
   /**
    * A started engine. It has read tables and columns once: it serves plans that know the same ones,
@@ -141,7 +154,7 @@ final class EngineQueries implements AutoCloseable {
     private void close() {
       try {
         merger.close();
-      } catch (RuntimeException failed) {
+      } catch (RuntimeException | LinkageError failed) {
         // No reason to fail somebody's query, or to leave the pools open.
         log.warn("The engine for queries over several shards did not close", failed);
       }
@@ -174,7 +187,7 @@ final class EngineQueries implements AutoCloseable {
   /** The refusal where there is no engine. */
   static SQLException absent(Refusal unless) {
     return unless.exceptionWith(
-        "Or add dev.waymark:waymark-shardingsphere to the class path, which answers it.");
+        "Or add dev.waymark:waymark-shardingsphere to the class path, which may answer it.");
   }
 
   /** Whether there is an engine, started or not. */
@@ -197,7 +210,7 @@ final class EngineQueries implements AutoCloseable {
       FanOut.Options options,
       Refusal unless)
       throws SQLException {
-    Started by = inUse(delegated, plan.catalogueVersion());
+    Started by = inUse(delegated, plan.catalogueVersion(), options);
     try {
       return query(by, sql, plan, delegated, values, options);
     } catch (NotUnderstoodException unknown) {
@@ -228,12 +241,7 @@ final class EngineQueries implements AutoCloseable {
       BoundValues values,
       FanOut.Options options)
       throws SQLException {
-    Deadline deadline =
-        new Deadline(
-            nanoClock,
-            options.queryTimeoutSeconds() == 0
-                ? usualDeadline
-                : Duration.ofSeconds(options.queryTimeoutSeconds()));
+    Deadline deadline = deadline(options);
     int[] concerned = FanOut.concerned(map, plan, values);
     Bounds bounds =
         Bounds.of(new Merged(List.of(), List.of(), delegated.limit(), delegated.offset()), values);
@@ -245,10 +253,36 @@ final class EngineQueries implements AutoCloseable {
       rows = by.merger.merge(sql, parameters, asking);
     } catch (Exception broken) {
       // Of any kind: ShardingSphere throws checked ones that it does not declare.
+      if (Thread.currentThread().isInterrupted()) {
+        asking.stop();
+        SQLException interrupted = interrupted();
+        interrupted.initCause(broken);
+        throw interrupted;
+      }
       throw asking.failure(broken);
+    } catch (Error broken) {
+      asking.stop();
+      throw broken;
+    }
+    if (Thread.currentThread().isInterrupted()) {
+      // Then ShardingSphere has gone on without the shards that it was still waiting for.
+      asking.stop();
+      throw interrupted();
     }
     asking.check(needed(plan, delegated, values), bounds, rows);
     return result(sql, concerned[0], values, options, deadline, rows);
+  }
+
+  private Deadline deadline(FanOut.Options options) {
+    return new Deadline(
+        nanoClock,
+        options.queryTimeoutSeconds() == 0
+            ? usualDeadline
+            : Duration.ofSeconds(options.queryTimeoutSeconds()));
+  }
+
+  private static SQLException interrupted() {
+    return new SQLException("The query was interrupted. Nothing was written", "57014");
   }
 
   /** The places of the shards that hold something of the answer, if anybody does. */
@@ -298,9 +332,11 @@ final class EngineQueries implements AutoCloseable {
   }
 
   /** The engine, entered. */
-  private Started inUse(Delegated query, long catalogueVersion) throws SQLException {
+  private Started inUse(Delegated query, long catalogueVersion, FanOut.Options options)
+      throws SQLException {
+    Deadline deadline = deadline(options);
     while (true) {
-      Started known = started(query, catalogueVersion);
+      Started known = started(query, catalogueVersion, deadline);
       if (known.enter()) {
         return known;
       }
@@ -308,7 +344,8 @@ final class EngineQueries implements AutoCloseable {
   }
 
   /** One that serves the query: the first that needs another one starts it, others wait. */
-  private Started started(Delegated query, long catalogueVersion) throws SQLException {
+  private Started started(Delegated query, long catalogueVersion, Deadline deadline)
+      throws SQLException {
     Started known = started;
     if (known != null && known.serves(query, catalogueVersion)) {
       return known;
@@ -317,7 +354,7 @@ final class EngineQueries implements AutoCloseable {
     if (absent == null) {
       throw new IllegalStateException("There is no engine");
     }
-    starting.lock();
+    lock(deadline);
     try {
       if (isClosed) {
         throw new SQLException("The database is closed", "08003");
@@ -326,8 +363,7 @@ final class EngineQueries implements AutoCloseable {
       if (before != null && before.serves(query, catalogueVersion)) {
         return before;
       }
-      // It reads the tables now, later than the plan: what the plan knows of them it knows as well.
-      Started next = new Started(absent.start(new Lent()), query.columns(), catalogueVersion);
+      Started next = start(absent, query, catalogueVersion);
       started = next;
       if (before != null) {
         before.retire();
@@ -336,6 +372,64 @@ final class EngineQueries implements AutoCloseable {
     } finally {
       starting.unlock();
     }
+  }
+
+  /** Whoever starts an engine takes as long as it takes; who waits for it has a deadline. */
+  private void lock(Deadline deadline) throws SQLException {
+    try {
+      if (starting.tryLock(Math.max(0, deadline.nanosLeft()), TimeUnit.NANOSECONDS)) {
+        return;
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw interrupted();
+    }
+    throw new SQLTimeoutException(
+        "ShardingSphere, which another query is starting, was not there within "
+            + deadline.budget().toMillis()
+            + " ms. Nothing was sent",
+        "57014");
+  }
+
+  private Started start(CrossShardEngine of, Delegated query, long catalogueVersion)
+      throws SQLException {
+    FailedStart last = failedStart;
+    if (last != null && nanoClock.getAsLong() - last.at() < PAUSE.toNanos()) {
+      throw new SQLTransientException(
+          "ShardingSphere did not start, and is tried again "
+              + PAUSE.toSeconds()
+              + " s later: "
+              + last.failure().getMessage(),
+          last.failure().getSQLState(),
+          last.failure());
+    }
+    CrossShardEngine.Merger merger;
+    try {
+      // It reads the tables now, later than the plan: what the plan knows of them it knows as well.
+      merger = of.start(new Lent());
+    } catch (SQLException told) {
+      throw notStarted(told);
+    } catch (RuntimeException | LinkageError broken) {
+      throw notStarted(new SQLException("ShardingSphere did not start", "XX000", broken));
+    }
+    Started next = new Started(merger, query.columns(), catalogueVersion);
+    if (Thread.currentThread().isInterrupted()) {
+      // Then ShardingSphere has gone on without the tables that it was still waiting for.
+      next.retire();
+      throw interrupted();
+    }
+    failedStart = null;
+    return next;
+  }
+
+  private SQLException notStarted(SQLException failure) {
+    if (Thread.currentThread().isInterrupted()) {
+      SQLException interrupted = interrupted();
+      interrupted.initCause(failure);
+      return interrupted;
+    }
+    failedStart = new FailedStart(failure, nanoClock.getAsLong());
+    return failure;
   }
 
   @Override
@@ -380,7 +474,12 @@ final class EngineQueries implements AutoCloseable {
     /** Guarded by this object's lock, as are those below. */
     private final Set<Connection> running = Collections.newSetFromMap(new IdentityHashMap<>());
 
-    private final Set<String> asked = new HashSet<>();
+    /** Those whose rows have come. */
+    private final Set<String> answered = new HashSet<>();
+
+    /** Those that have begun, without those that have ended. */
+    private int underWay;
+
     private @Nullable SQLException failure;
     private boolean isOver;
 
@@ -397,23 +496,32 @@ final class EngineQueries implements AutoCloseable {
       LiveShard live =
           shards.stream().filter(each -> each.name().equals(shard)).findFirst().orElseThrow();
       synchronized (this) {
-        asked.add(shard);
+        underWay++;
       }
       try {
-        return reads.readUnhedged(
-            live,
-            Router.NO_KEY,
-            options.consistency(),
-            options.session(),
-            (Work<CrossShardEngine.Answer, SQLException>)
-                connection -> answer(connection, sql, parameters),
-            (value, node, route) -> value,
-            deadline.startedAt(),
-            deadline.dueAt());
+        CrossShardEngine.Answer answer =
+            reads.readUnhedged(
+                live,
+                Router.NO_KEY,
+                options.consistency(),
+                options.session(),
+                (Work<CrossShardEngine.Answer, SQLException>)
+                    connection -> answer(connection, sql, parameters),
+                (value, node, route) -> value,
+                deadline.startedAt(),
+                deadline.dueAt());
+        synchronized (this) {
+          answered.add(shard);
+        }
+        return answer;
       } catch (SQLException told) {
         throw failed(told);
       } catch (WaymarkException told) {
         throw failed(FanOut.asSql(told));
+      } finally {
+        synchronized (this) {
+          underWay--;
+        }
       }
     }
 
@@ -540,12 +648,23 @@ final class EngineQueries implements AutoCloseable {
      */
     void check(Set<Integer> needed, Bounds bounds, List<List<@Nullable Object>> rows)
         throws SQLException {
+      Set<String> known;
+      boolean isDone;
+      boolean isFailed;
+      synchronized (this) {
+        known = Set.copyOf(answered);
+        isDone = underWay == 0;
+        isFailed = failure != null;
+      }
+      if (isFailed) {
+        throw failure(new IllegalStateException("A shard's failure was passed over"));
+      } else if (!isDone) {
+        stop();
+        throw notUnderstood("ShardingSphere does not wait for what it asks")
+            .exceptionAfterReading();
+      }
       for (int place : needed) {
-        boolean isAsked;
-        synchronized (this) {
-          isAsked = asked.contains(shards.get(place).name());
-        }
-        if (!isAsked) {
+        if (!known.contains(shards.get(place).name())) {
           throw notUnderstood(
                   "ShardingSphere would not ask shard " + shards.get(place).name() + " for it")
               .exceptionAfterReading();

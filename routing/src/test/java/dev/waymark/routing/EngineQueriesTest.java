@@ -1,7 +1,7 @@
 package dev.waymark.routing;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.waymark.Consistency;
 import dev.waymark.KeyRange;
@@ -15,6 +15,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -33,6 +35,15 @@ class EngineQueriesTest {
 
   private final EngineQueries queries = queries();
 
+  /** Runs within the next start of an engine. */
+  private @Nullable Within starting;
+
+  /** Whether engines fail to close. */
+  private boolean isStuck;
+
+  private final AtomicLong clock = new AtomicLong();
+  private final AtomicLong step = new AtomicLong();
+
   private interface Within {
     void run() throws SQLException;
   }
@@ -42,10 +53,15 @@ class EngineQueriesTest {
     private int number;
 
     @Override
-    public Merger start(Layout layout) {
+    public Merger start(Layout layout) throws SQLException {
       number++;
       int own = number;
       log.add("start " + own);
+      Within once = starting;
+      starting = null;
+      if (once != null) {
+        once.run();
+      }
       return new Merger() {
         @Override
         public List<List<@Nullable Object>> merge(String sql, List<Object> values, Shards shards)
@@ -56,12 +72,19 @@ class EngineQueriesTest {
           if (once != null) {
             once.run();
           }
+          if (Thread.currentThread().isInterrupted()) {
+            // As ShardingSphere does: with what it has.
+            return List.of();
+          }
           throw new IllegalStateException("Not understood");
         }
 
         @Override
         public void close() {
           log.add("close " + own);
+          if (isStuck) {
+            throw new IllegalStateException("Stuck");
+          }
         }
       };
     }
@@ -76,10 +99,19 @@ class EngineQueriesTest {
             List.of(new OwnedRange(new KeyRange(1, 100), "one")),
             List.copyOf(SmallCatalogue.TABLES.values()));
     return new EngineQueries(
-        new Asking(), map, List.of(), null, System::nanoTime, Duration.ofMinutes(1));
+        new Asking(),
+        map,
+        List.of(),
+        null,
+        () -> clock.getAndAdd(step.get()),
+        Duration.ofMinutes(1));
   }
 
   private void query(Map<String, List<String>> columns, long version) {
+    assertThat((Throwable) failure(columns, version)).isNotNull();
+  }
+
+  private SQLException failure(Map<String, List<String>> columns, long version) {
     Plan plan = SmallCatalogue.plan(SQL);
     Plan at =
         new Plan(
@@ -92,23 +124,23 @@ class EngineQueriesTest {
             plan.tables(),
             plan.hints(),
             version);
-    assertThatThrownBy(
-            () ->
-                queries.query(
-                    SQL,
-                    at,
-                    Objects.requireNonNull(at.delegated()),
-                    BoundValues.none(),
-                    new FanOut.Options(
-                        SqlScanner.Markers.JDBC,
-                        0,
-                        0,
-                        0,
-                        null,
-                        Consistency.strong(),
-                        new FanOut.Canceller()),
-                    Objects.requireNonNull(at.refusal())))
-        .isInstanceOf(SQLException.class);
+    return catchThrowableOfType(
+        SQLException.class,
+        () ->
+            queries.query(
+                SQL,
+                at,
+                Objects.requireNonNull(at.delegated()),
+                BoundValues.none(),
+                new FanOut.Options(
+                    SqlScanner.Markers.JDBC,
+                    0,
+                    0,
+                    0,
+                    null,
+                    Consistency.strong(),
+                    new FanOut.Canceller()),
+                Objects.requireNonNull(at.refusal())));
   }
 
   @Test
@@ -132,6 +164,76 @@ class EngineQueriesTest {
     within = () -> query(NEW, 4);
     query(OLD, 3);
     assertThat(log).containsExactly("start 1", "ask 1", "start 2", "ask 2", "close 1");
+  }
+
+  @Test
+  void anInterruptedQueryIsNotAnswered() {
+    query(OLD, 3);
+    within = () -> Thread.currentThread().interrupt();
+    SQLException failure = failure(OLD, 3);
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(failure.getSQLState()).isEqualTo("57014");
+  }
+
+  @Test
+  void anEngineWhoseStartWasInterruptedIsNotUsed() {
+    starting = () -> Thread.currentThread().interrupt();
+    SQLException failure = failure(OLD, 3);
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(failure.getSQLState()).isEqualTo("57014");
+    assertThat(log).containsExactly("start 1", "close 1");
+
+    query(OLD, 3);
+    assertThat(log).containsExactly("start 1", "close 1", "start 2", "ask 2");
+  }
+
+  @Test
+  void aStartThatHasFailedIsTriedAgainAfterAWhile() {
+    starting =
+        () -> {
+          throw new SQLException("Nobody is there", "08006");
+        };
+    assertThat((Throwable) failure(OLD, 3)).hasMessage("Nobody is there");
+    clock.addAndGet(Duration.ofSeconds(9).toNanos());
+    assertThat((Throwable) failure(OLD, 3))
+        .hasMessageContaining("is tried again 10 s later: Nobody is there")
+        .extracting(failure -> ((SQLException) failure).getSQLState())
+        .isEqualTo("08006");
+    assertThat(log).containsExactly("start 1");
+
+    clock.addAndGet(Duration.ofSeconds(2).toNanos());
+    query(OLD, 3);
+    assertThat(log).containsExactly("start 1", "start 2", "ask 2");
+  }
+
+  @Test
+  void anEngineThatBreaksWhenItStartsIsAnSqlException() {
+    starting =
+        () -> {
+          throw new IllegalArgumentException("A rule");
+        };
+    assertThat((Throwable) failure(OLD, 3))
+        .hasMessage("ShardingSphere did not start")
+        .hasRootCauseMessage("A rule");
+  }
+
+  @Test
+  void whoeverWaitsForAStartHasADeadline() {
+    // Each look at the clock is later than any deadline.
+    step.set(Duration.ofHours(1).toNanos());
+    starting =
+        () -> CompletableFuture.runAsync(() -> log.add(failure(OLD, 3).getSQLState())).join();
+    query(OLD, 3);
+    assertThat(log).containsExactly("start 1", "57014", "ask 1");
+  }
+
+  @Test
+  void anEngineThatDoesNotCloseKeepsNothingElseOpen() {
+    query(OLD, 3);
+    isStuck = true;
+    queries.close();
+    queries.close();
+    assertThat(log).containsExactly("start 1", "ask 1", "close 1");
   }
 
   @Test

@@ -102,6 +102,6 @@ class EngineShapesTest {
     assertThat((Throwable) EngineQueries.absent(plan.refusal()))
         .hasMessage(
             plan.refusal().message()
-                + " Or add dev.waymark:waymark-shardingsphere to the class path, which answers it.");
+                + " Or add dev.waymark:waymark-shardingsphere to the class path, which may answer it.");
   }
 }

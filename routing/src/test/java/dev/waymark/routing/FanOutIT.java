@@ -458,7 +458,7 @@ class FanOutIT {
           .isInstanceOf(SQLFeatureNotSupportedException.class)
           .hasMessageStartingWith("WM-009: ")
           .hasMessageEndingWith(
-              "Or add dev.waymark:waymark-shardingsphere to the class path, which answers it.");
+              "Or add dev.waymark:waymark-shardingsphere to the class path, which may answer it.");
     }
   }
 

@@ -8,6 +8,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,6 +62,7 @@ public final class ShardingSphereEngine implements CrossShardEngine {
             KeyOwners.dataSource(map, shard.name()),
             new ShardDataSource(shard.name(), layout.catalogue(shard.name()), asking));
       }
+      look(map, layout);
       KeyOwners.open(name, layout);
       boolean isStarted = false;
       try {
@@ -73,6 +75,19 @@ public final class ShardingSphereEngine implements CrossShardEngine {
       } finally {
         if (!isStarted) {
           KeyOwners.close(name);
+        }
+      }
+    }
+
+    /**
+     * Whether every primary is there: ShardingSphere would find out when it has made a pool that
+     * nobody closes.
+     */
+    private static void look(ShardMap map, Layout layout) throws SQLException {
+      for (Shard shard : map.shards()) {
+        try (Connection connection = layout.catalogue(shard.name()).getConnection();
+            Statement statement = connection.createStatement()) {
+          statement.execute("SELECT 1");
         }
       }
     }
