@@ -789,7 +789,8 @@ final class EngineQueries implements AutoCloseable {
         columns = DescribedColumns.of(told);
         var types = connection.unwrap(org.postgresql.core.BaseConnection.class).getTypeInfo();
         for (int i = 1; i <= told.getColumnCount(); i++) {
-          fields.add(new Field(told.getColumnLabel(i), types.getPGType(told.getColumnTypeName(i))));
+          fields.add(
+              new Field(told.getColumnLabel(i), types.getPGType(type(told.getColumnTypeName(i)))));
         }
       }
       List<Tuple> tuples = new ArrayList<>(rows.size());
@@ -809,6 +810,16 @@ final class EngineQueries implements AutoCloseable {
               .unwrap(BaseStatement.class)
               .createDriverResultSet(fields.toArray(new Field[0]), tuples);
       return new FanOut.Open(connection, statement, new Described(made, columns));
+    }
+
+    /** The driver calls columns that number themselves by types that no server has. */
+    private static String type(String name) {
+      return switch (name) {
+        case "bigserial" -> "int8";
+        case "serial" -> "int4";
+        case "smallserial" -> "int2";
+        default -> name;
+      };
     }
 
     private static String text(Object value) throws SQLException {
