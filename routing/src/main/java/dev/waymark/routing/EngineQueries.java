@@ -250,7 +250,7 @@ final class EngineQueries implements AutoCloseable {
     options.canceller().runs(List.of(asking));
     List<List<@Nullable Object>> rows;
     try {
-      rows = by.merger.merge(sql, parameters, asking);
+      rows = by.merger.merge(delegated.sql(), parameters, asking);
     } catch (Exception broken) {
       // Of any kind: ShardingSphere throws checked ones that it does not declare.
       if (Thread.currentThread().isInterrupted()) {

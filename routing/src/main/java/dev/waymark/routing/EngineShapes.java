@@ -16,7 +16,10 @@ import dev.waymark.routing.SqlTree.Trait;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,31 +34,55 @@ final class EngineShapes {
       Set.of(
           "filter", "within", "over", "window", "fetch", "intersect", "except", "having", "only");
 
+  private static final Pattern PLAIN_NAME = Pattern.compile("[a-z_][a-z0-9_]*");
+
   private static final Set<String> TOTALS = Set.of("count", "sum", "min", "max");
 
   private final Query query;
   private final List<SqlToken> tokens;
+
+  /** The query without its comments. */
+  private final String text;
+
   private final TableNames tables;
   private final SqlCatalogue catalogue;
 
   private EngineShapes(
-      Query query, List<SqlToken> tokens, TableNames tables, SqlCatalogue catalogue) {
+      Query query, List<SqlToken> tokens, String sql, TableNames tables, SqlCatalogue catalogue) {
     this.query = query;
     this.tokens = tokens;
+    this.text = withoutComments(tokens, sql);
     this.tables = tables;
     this.catalogue = catalogue;
   }
 
   /** How a query is left to an engine; null if it must not be. */
   static @Nullable Delegated of(
-      Statement statement, List<SqlToken> tokens, TableNames tables, SqlCatalogue catalogue) {
+      Statement statement,
+      List<SqlToken> tokens,
+      String sql,
+      TableNames tables,
+      SqlCatalogue catalogue) {
     if (!(statement instanceof Query query)) {
       return null;
     }
-    EngineShapes shapes = new EngineShapes(query, tokens, tables, catalogue);
+    EngineShapes shapes = new EngineShapes(query, tokens, sql, tables, catalogue);
     return shapes.isExact()
-        ? new Delegated(query.limit(), query.offset(), tables.columns(), shapes.conditions())
+        ? new Delegated(
+            shapes.text, query.limit(), query.offset(), tables.columns(), shapes.conditions())
         : null;
+  }
+
+  /** Spaces are kept, as texts of expressions are compared with each other. */
+  private static String withoutComments(List<SqlToken> tokens, String sql) {
+    StringBuilder text = new StringBuilder();
+    int end = tokens.get(0).start();
+    for (SqlToken token : tokens) {
+      String between = sql.substring(end, token.start());
+      text.append(between.isBlank() ? between : " ").append(sql, token.start(), token.end());
+      end = token.end();
+    }
+    return text.toString();
   }
 
   /** An engine may go by all of them at once, and ask fewer shards than the plan would. */
@@ -101,6 +128,11 @@ final class EngineShapes {
 
   /** Nothing that another grammar might cut or fold in another way. */
   private boolean isPlainText() {
+    // It finds hints for itself wherever they stand, and names of its own for what it adds.
+    String folded = text.toLowerCase(Locale.ROOT);
+    if (folded.contains("shardingsphere") || folded.contains("_derived_")) {
+      return false;
+    }
     for (SqlToken token : tokens) {
       boolean isStrange =
           switch (token.kind()) {
@@ -136,11 +168,12 @@ final class EngineShapes {
       if (!branch.traits().isEmpty()
           || !isSimple(branch)
           || !branch.items().stream().allMatch(item -> item.value() instanceof Column)
-          || !isAnchored(branch)) {
+          || !isAnchored(branch)
+          || !areNamesPlain(branch)) {
         return false;
       }
     }
-    return isSortedByShown(branches.get(0).items());
+    return hasLabels(branches.get(0)) && isSortedByShown(branches.get(0).items());
   }
 
   private static boolean isOfBlocks(Body body, List<Block> found) {
@@ -155,7 +188,7 @@ final class EngineShapes {
   // ---- one block ------------------------------------------------------------------------------
 
   private boolean isExact(Block block) {
-    if (!isSimple(block) || !isAnchored(block) || !hasLabels(block)) {
+    if (!isSimple(block) || !isAnchored(block) || !hasLabels(block) || !areNamesPlain(block)) {
       return false;
     }
     List<Trait> traits = block.traits();
@@ -204,7 +237,7 @@ final class EngineShapes {
       return false;
     }
     for (Expression group : block.groups()) {
-      boolean isShown = isShown(group, block.items());
+      boolean isShown = isShownGroup(group, block.items());
       if (!(group instanceof Column) && !isShown || isDistinct && !isShown) {
         return false;
       }
@@ -253,8 +286,60 @@ final class EngineShapes {
       return item.alias();
     }
     return item.value() instanceof Column column
-        ? column.path().get(column.path().size() - 1)
+        ? last(column)
         : item.value() instanceof Call call ? call.name().get(call.name().size() - 1) : "";
+  }
+
+  /** What stands for a column, and is no other column's name. */
+  private static boolean isOwnName(Item item) {
+    return item.value() instanceof Column column && last(column).equals(label(item));
+  }
+
+  private static String last(Column column) {
+    return column.path().get(column.path().size() - 1);
+  }
+
+  /**
+   * No label is the name of a column besides: ShardingSphere takes a name in ORDER BY and GROUP BY
+   * for the first column of the result that has it in any way, as its label or as its name.
+   */
+  private boolean areNamesPlain(Block block) {
+    Set<String> names = new HashSet<>();
+    Stream.concat(block.items().stream().map(Item::value), block.groups().stream())
+        .flatMap(Expression::all)
+        .forEach(
+            part -> {
+              if (part instanceof Column column) {
+                names.add(last(column));
+              }
+            });
+    for (SqlTree.Source source : block.from()) {
+      if (!addColumns(source, names)) {
+        return false;
+      }
+    }
+    return block.items().stream().allMatch(item -> isOwnName(item) || !names.contains(label(item)));
+  }
+
+  /** False if they are not known. */
+  private boolean addColumns(SqlTree.Source source, Set<String> names) {
+    if (source instanceof SqlTree.Join join) {
+      return addColumns(join.left(), names) && addColumns(join.right(), names);
+    }
+    List<String> columns =
+        source instanceof SqlTree.Relation relation ? tables.columns(relation.name()) : null;
+    if (columns != null) {
+      names.addAll(columns);
+    }
+    return columns != null;
+  }
+
+  /** A group is a column of the tables first, and only then what the result calls so. */
+  private static boolean isShownGroup(Expression group, List<Item> items) {
+    return group instanceof Column
+        ? items.stream().anyMatch(item -> item.value().equals(group))
+        : isShown(group, items)
+            && items.get(Integer.parseInt(((Constant) group).text()) - 1).value() instanceof Column;
   }
 
   private boolean isSortedByShown(List<Item> items) {
@@ -273,7 +358,10 @@ final class EngineShapes {
             .anyMatch(
                 item ->
                     item.value().equals(column)
-                        || column.path().size() == 1 && column.path().get(0).equals(label(item)));
+                        // What a total is called without an alias, ShardingSphere does not know.
+                        || (item.alias() != null || item.value() instanceof Column)
+                            && column.path().size() == 1
+                            && last(column).equals(label(item)));
   }
 
   /** Tables joined by conditions, and a condition, without queries inside. */
@@ -293,9 +381,11 @@ final class EngineShapes {
         && block.items().stream().noneMatch(item -> item.value() instanceof SqlTree.Star);
   }
 
-  private static boolean isSimple(SqlTree.Source source, List<Expression> conditions) {
+  private boolean isSimple(SqlTree.Source source, List<Expression> conditions) {
     if (source instanceof SqlTree.Relation relation) {
-      return relation.name().size() == 1 && relation.columns() == SqlTree.Columns.OWN;
+      return relation.name().size() == 1
+          && relation.columns() == SqlTree.Columns.OWN
+          && isKnown(relation.name().get(0));
     } else if (source instanceof SqlTree.Join join && join.on() != null) {
       conditions.add(join.on());
       return (join.side() == SqlTree.Side.INNER || join.side() == SqlTree.Side.LEFT)
@@ -304,6 +394,27 @@ final class EngineShapes {
           && isSimple(join.right(), conditions);
     }
     return false;
+  }
+
+  /**
+   * A table that the map calls by the name that the query does, as ShardingSphere knows it by that
+   * alone. It takes names for expressions as well, so they have nothing but letters, digits and
+   * underscores.
+   */
+  private boolean isKnown(String name) {
+    TableNames.Meaning meaning = tables.of(List.of(name));
+    if (meaning instanceof TableNames.Meaning.Sharded sharded) {
+      return isPlain(name)
+          && sharded.table().name().equals(name)
+          && isPlain(sharded.table().keyColumn());
+    }
+    return meaning instanceof TableNames.Meaning.Broadcast broadcast
+        && isPlain(name)
+        && broadcast.name().equals(name);
+  }
+
+  private static boolean isPlain(String name) {
+    return PLAIN_NAME.matcher(name).matches();
   }
 
   private boolean isSimple(Expression expression) {

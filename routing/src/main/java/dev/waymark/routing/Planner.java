@@ -54,7 +54,7 @@ final class Planner {
             new Refusal(SqlCode.SEVERAL_STATEMENTS, "The text holds several statements"),
             hints);
       }
-      return plan(reader.read(statements.get(0)), statements.get(0), hints);
+      return plan(reader.read(statements.get(0)), statements.get(0), sql, hints);
     } catch (Hints.BadHintException bad) {
       return refused(
           Effect.MAY_WRITE,
@@ -108,7 +108,7 @@ final class Planner {
     }
   }
 
-  private Plan plan(Statement statement, List<SqlToken> tokens, Hints hints) {
+  private Plan plan(Statement statement, List<SqlToken> tokens, String sql, Hints hints) {
     Verdict verdict = new Effects(catalogue, backslash, reader).of(statement, tokens);
     if (hints.node() == Hints.Node.REPLICA && verdict.effect() == Effect.WRITES) {
       return refused(
@@ -135,7 +135,7 @@ final class Planner {
           hints,
           catalogue.version());
     }
-    return spread(statement, tokens, verdict, confinement, hints);
+    return spread(statement, tokens, sql, verdict, confinement, hints);
   }
 
   /** Why the statement cannot be run without a shard being named. */
@@ -175,6 +175,7 @@ final class Planner {
   private Plan spread(
       Statement statement,
       List<SqlToken> tokens,
+      String sql,
       Verdict verdict,
       Confinement confinement,
       Hints hints) {
@@ -243,7 +244,9 @@ final class Planner {
         answer.merged(),
         refusal,
         refusal == null ? answer.refusal() : null,
-        answer.refusal() == null ? null : EngineShapes.of(statement, tokens, tables, catalogue),
+        answer.refusal() == null
+            ? null
+            : EngineShapes.of(statement, tokens, sql, tables, catalogue),
         confinement.used(),
         hints,
         catalogue.version());

@@ -120,7 +120,7 @@ class EngineQueriesTest {
             plan.merged(),
             plan.refusal(),
             plan.spread(),
-            new Delegated(null, null, columns, List.of()),
+            new Delegated(SQL, null, null, columns, List.of()),
             plan.tables(),
             plan.hints(),
             version);

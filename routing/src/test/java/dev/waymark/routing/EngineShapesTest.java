@@ -3,7 +3,9 @@ package dev.waymark.routing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
+import dev.waymark.Table;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -56,11 +58,78 @@ class EngineShapesTest {
         "SELECT country, count(*) FROM users GROUP BY country HAVING count(*) > 1",
         "SELECT row_number() OVER (ORDER BY id) FROM users",
         "WITH x AS (SELECT id FROM users) SELECT count(DISTINCT id) FROM x",
+        "SELECT DISTINCT name FROM names",
+        "SELECT DISTINCT country FROM users WHERE name = 'SHARDINGSPHERE_HINT: SKIP_SQL_REWRITE=true'",
+        "SELECT DISTINCT country FROM users WHERE name = '/* ShardingSphere hint: x=1 */'",
+        "SELECT country AS order_by_derived_0 FROM users ORDER BY name LIMIT 2",
       })
   void everythingElseStaysRefused(String sql) {
     Plan plan = SmallCatalogue.plan(sql);
     assertThat(plan.delegated()).as(plan.describe()).isNull();
     assertThat(plan.merged()).isNull();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT o.placed AS s, o.total AS t, count(*) AS total FROM orders o GROUP BY o.placed, o.total ORDER BY total DESC LIMIT 5",
+        "SELECT country AS c, name AS country FROM users ORDER BY country, id LIMIT 3",
+        "SELECT country AS name, count(*) AS n FROM users GROUP BY name, country ORDER BY n DESC LIMIT 3",
+        "SELECT country, count(*) AS id FROM users GROUP BY country, id ORDER BY 2 LIMIT 3",
+        "SELECT country AS c, count(*) AS n FROM users GROUP BY c ORDER BY n LIMIT 3",
+        "SELECT DISTINCT country AS name, name AS country FROM users ORDER BY name",
+        "SELECT count(DISTINCT country) AS name FROM users",
+        "SELECT country AS name, id FROM users UNION ALL SELECT name, id FROM users ORDER BY name",
+        "SELECT country AS n, name AS n FROM users UNION ALL SELECT name, name FROM users",
+      })
+  void aLabelThatIsAnotherColumnsNameStaysRefused(String sql) {
+    assertThat(SmallCatalogue.plan(sql).delegated()).isNull();
+  }
+
+  @Test
+  void aTotalIsSortedByItsPlaceOrAliasOnly() {
+    String groups = "SELECT country, count(*)%s FROM users GROUP BY country ORDER BY %s LIMIT 5";
+    assertThat(SmallCatalogue.plan(groups.formatted("", "count DESC")).delegated()).isNull();
+    assertThat(SmallCatalogue.plan(groups.formatted("", "2 DESC")).delegated()).isNotNull();
+    assertThat(SmallCatalogue.plan(groups.formatted(" AS n", "n DESC")).delegated()).isNotNull();
+  }
+
+  @Test
+  void aColumnMayKeepItsNameAsItsLabel() {
+    assertThat(
+            SmallCatalogue.plan("SELECT u.country AS country FROM users u ORDER BY name, country")
+                .delegated())
+        .isNotNull();
+  }
+
+  @Test
+  void commentsAreNotHandedOn() {
+    Delegated delegated =
+        SmallCatalogue.plan(
+                "/* SHARDINGSPHERE_HINT: SKIP_SQL_REWRITE=true */ SELECT/* a /* b */ c */count(DISTINCT"
+                    + " u.country)  -- all\n FROM users u /* ShardingSphere hint: x=1 */ ; -- end")
+            .delegated();
+    assertThat(delegated).isNotNull();
+    assertThat(delegated.sql()).isEqualTo("SELECT count(DISTINCT u.country) FROM users u");
+  }
+
+  @Test
+  void onlyTablesWithPlainNamesOfTheirOwnAreLeftToAnEngine() {
+    String sql = "SELECT count(DISTINCT country) FROM users";
+    assertThat(plan(sql, new Table.Sharded("users", "id")).delegated()).isNotNull();
+    assertThat(plan(sql, new Table.Sharded("public.users", "id")).refusal()).isNotNull();
+    assertThat(plan(sql, new Table.Sharded("public.users", "id")).delegated()).isNull();
+    assertThat(plan(sql, new Table.Sharded("Users", "id")).delegated()).isNull();
+    assertThat(plan(sql, new Table.Sharded("users", "i$d")).delegated()).isNull();
+  }
+
+  private static Plan plan(String sql, Table table) {
+    return new Planner(
+            Map.of(table.name(), table),
+            SmallCatalogue.catalogue(),
+            SqlScanner.Backslash.LITERAL,
+            SmallCatalogue.READER)
+        .plan(sql, SqlScanner.Markers.JDBC);
   }
 
   @Test

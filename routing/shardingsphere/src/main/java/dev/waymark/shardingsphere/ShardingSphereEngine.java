@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.apache.shardingsphere.broadcast.config.BroadcastRuleConfiguration;
@@ -22,6 +23,7 @@ import org.apache.shardingsphere.driver.api.ShardingSphereDataSourceFactory;
 import org.apache.shardingsphere.infra.algorithm.core.config.AlgorithmConfiguration;
 import org.apache.shardingsphere.infra.config.mode.ModeConfiguration;
 import org.apache.shardingsphere.infra.config.rule.RuleConfiguration;
+import org.apache.shardingsphere.infra.hint.HintManager;
 import org.apache.shardingsphere.mode.repository.standalone.StandalonePersistRepositoryConfiguration;
 import org.apache.shardingsphere.sharding.api.config.ShardingRuleConfiguration;
 import org.apache.shardingsphere.sharding.api.config.rule.ShardingTableReferenceRuleConfiguration;
@@ -44,6 +46,8 @@ public final class ShardingSphereEngine implements CrossShardEngine {
 
   /** One running ShardingSphere. */
   private static final class Started implements Merger {
+    private static final Pattern PLAIN_NAME = Pattern.compile("[a-z_][a-z0-9_]*");
+
     private final String name = "waymark_" + UUID.randomUUID().toString().replace('-', '_');
     private final DataSource dataSource;
 
@@ -68,7 +72,11 @@ public final class ShardingSphereEngine implements CrossShardEngine {
       try {
         dataSource =
             ShardingSphereDataSourceFactory.createDataSource(
-                name, mode(), shards, rules(map, shards.keySet().stream().toList()), properties());
+                name,
+                mode(),
+                shards,
+                rules(map, shards.keySet().stream().toList()),
+                new Properties());
         isStarted = true;
       } catch (RuntimeException failed) {
         throw told(failed);
@@ -117,6 +125,11 @@ public final class ShardingSphereEngine implements CrossShardEngine {
       List<String> sharded = new ArrayList<>();
       List<String> broadcast = new ArrayList<>();
       for (Table table : map.tables().values()) {
+        if (!isPlain(table.name())
+            || table instanceof Table.Sharded other && !isPlain(other.keyColumn())) {
+          // Queries that name it are not left to us.
+          continue;
+        }
         if (table instanceof Table.Sharded keyed) {
           ShardingTableRuleConfiguration rule =
               new ShardingTableRuleConfiguration(
@@ -132,10 +145,12 @@ public final class ShardingSphereEngine implements CrossShardEngine {
           broadcast.add(table.name());
         }
       }
-      // Rows of one key live together, in whatever table.
-      sharding
-          .getBindingTableGroups()
-          .add(new ShardingTableReferenceRuleConfiguration("keyed", String.join(",", sharded)));
+      if (!sharded.isEmpty()) {
+        // Rows of one key live together, in whatever table.
+        sharding
+            .getBindingTableGroups()
+            .add(new ShardingTableReferenceRuleConfiguration("keyed", String.join(",", sharded)));
+      }
       Properties owners = new Properties();
       owners.setProperty("database", name);
       sharding.getShardingAlgorithms().put("owners", new AlgorithmConfiguration("WAYMARK", owners));
@@ -144,13 +159,18 @@ public final class ShardingSphereEngine implements CrossShardEngine {
           : List.of(sharding, new BroadcastRuleConfiguration(broadcast));
     }
 
-    private static Properties properties() {
-      return new Properties();
+    /** ShardingSphere reads names in rules as expressions, and knows no schemas in them. */
+    private static boolean isPlain(String name) {
+      return PLAIN_NAME.matcher(name).matches();
     }
 
     @Override
     public List<List<@Nullable Object>> merge(String sql, List<Object> parameters, Shards shards)
         throws SQLException {
+      if (HintManager.isInstantiated()) {
+        throw new SQLException(
+            "This thread has hints for ShardingSphere, which would change the answer", "0A000");
+      }
       asking.set(shards);
       try (Connection connection = dataSource.getConnection();
           PreparedStatement statement = connection.prepareStatement(sql)) {

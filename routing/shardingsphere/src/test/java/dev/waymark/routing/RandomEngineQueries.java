@@ -51,9 +51,11 @@ final class RandomEngineQueries {
           "u.extra",
           "u.letters",
           "u.raw",
-          "u.at");
+          "u.at",
+          "u.place");
   private static final List<String> ORDERS =
-      List.of("o.id", "o.user_id", "o.total", "o.price", "o.placed", "o.status", "o.small");
+      List.of(
+          "o.id", "o.user_id", "o.total", "o.price", "o.placed", "o.status", "o.small", "o.number");
   private static final List<From> FROMS =
       List.of(
           new From("users u", USERS, List.of("u.age", "u.score", "u.id"), List.of("u.id"), "u.id"),
@@ -107,6 +109,31 @@ final class RandomEngineQueries {
       }
     }
     return some;
+  }
+
+  /** An alias, at times a bad one: the name of a column, of another or of the very same. */
+  private String alias(From from, String otherwise) {
+    return chance(20) ? any(from.columns()).substring(2) : otherwise;
+  }
+
+  /** Some of them with an alias. */
+  private List<String> aliased(From from, List<String> columns) {
+    List<String> aliased = new ArrayList<>();
+    for (int i = 0; i < columns.size(); i++) {
+      aliased.add(columns.get(i) + (chance(25) ? " AS " + alias(from, "x" + i) : ""));
+    }
+    return aliased;
+  }
+
+  /** What such columns are sorted or grouped by: labels, or what they stand for. */
+  private List<String> named(List<String> aliased) {
+    return aliased.stream()
+        .map(
+            column -> {
+              String[] parts = column.split(" AS ");
+              return parts[chance(60) ? parts.length - 1 : 0];
+            })
+        .collect(Collectors.toCollection(ArrayList::new));
   }
 
   private String where(From from, List<@Nullable Object> values) {
@@ -211,10 +238,39 @@ final class RandomEngineQueries {
     return others(from, values);
   }
 
+  /** Comments that ShardingSphere would follow, or cut elsewhere than the server. */
+  Query queryWithComments() {
+    Query query = query();
+    String comment =
+        any(
+            List.of(
+                "/* SHARDINGSPHERE_HINT: SKIP_SQL_REWRITE=true */",
+                "/* ShardingSphere hint: dataSourceName=shard_0 */",
+                "/* a /* b */ c ' */",
+                "-- it's\n"));
+    return new Query(
+        chance(50) ? comment + query.sql() : query.sql().replaceFirst(" ", " " + comment + " "),
+        query.values(),
+        query.order());
+  }
+
+  /** By what they are, by what they are called, or by their places, which are the first. */
+  private String groupedBy(List<String> groups, List<String> named) {
+    return chance(70)
+        ? String.join(", ", groups)
+        : chance(50)
+            ? String.join(", ", named)
+            : IntStream.rangeClosed(1, groups.size())
+                .mapToObj(String::valueOf)
+                .collect(Collectors.joining(", "));
+  }
+
   private Query distinctCounts(From from, List<@Nullable Object> values) {
     List<String> groups = some(from, 2);
-    List<String> shown = new ArrayList<>(groups);
-    shown.add("count(DISTINCT " + any(from.columns()) + ") AS n");
+    List<String> shown = aliased(from, groups);
+    String n = alias(from, "n");
+    List<String> by = named(shown);
+    shown.add("count(DISTINCT " + any(from.columns()) + ") AS " + n);
     if (chance(15)) {
       shown.add("count(*)");
     }
@@ -225,23 +281,22 @@ final class RandomEngineQueries {
             + from.sql()
             + where(from, values)
             + " GROUP BY "
-            + String.join(", ", groups);
+            + groupedBy(groups, by);
     if (chance(60)) {
-      List<String> by = new ArrayList<>(groups);
-      by.add(random.nextInt(by.size() + 1), chance(50) ? "n" : String.valueOf(groups.size() + 1));
+      by.add(random.nextInt(by.size() + 1), chance(50) ? n : String.valueOf(groups.size() + 1));
       return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
     }
     return new Query(sql, values, Order.NONE);
   }
 
   private Query distinct(From from, List<@Nullable Object> values) {
-    List<String> shown = some(from, 3);
+    List<String> shown = aliased(from, some(from, 3));
     String sql =
         "SELECT DISTINCT " + String.join(", ", shown) + " FROM " + from.sql() + where(from, values);
     if (chance(60)) {
       List<String> by =
           chance(50)
-              ? shown
+              ? named(shown)
               : IntStream.rangeClosed(1, shown.size()).mapToObj(String::valueOf).toList();
       return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
     }
@@ -249,8 +304,8 @@ final class RandomEngineQueries {
   }
 
   private Query hiddenSort(From from, List<@Nullable Object> values) {
-    List<String> shown = some(from, 3);
-    List<String> by = new ArrayList<>(some(from, 2));
+    List<String> shown = aliased(from, some(from, 3));
+    List<String> by = chance(30) ? named(shown) : new ArrayList<>(some(from, 2));
     by.addAll(from.unique());
     String sql = "SELECT " + String.join(", ", shown) + " FROM " + from.sql() + where(from, values);
     return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
@@ -271,8 +326,10 @@ final class RandomEngineQueries {
   private Query groups(From from, List<@Nullable Object> values) {
     List<String> groups = some(from, 2);
     boolean isHidden = chance(25);
-    List<String> shown = new ArrayList<>(isHidden ? groups.subList(1, groups.size()) : groups);
-    shown.add(total(from) + " AS a");
+    List<String> shown = aliased(from, isHidden ? groups.subList(1, groups.size()) : groups);
+    List<String> by = named(shown);
+    String a = alias(from, "a");
+    shown.add(total(from) + " AS " + a);
     if (chance(40)) {
       shown.add(total(from) + " AS b");
     }
@@ -283,25 +340,26 @@ final class RandomEngineQueries {
             + from.sql()
             + where(from, values)
             + " GROUP BY "
-            + String.join(", ", groups);
+            + (isHidden ? String.join(", ", groups) : groupedBy(groups, by));
     if (isHidden || chance(20)) {
-      return new Query(
-          sql + (chance(50) && !isHidden ? sort(List.of("a")) : ""), values, Order.NONE);
+      return new Query(sql + (chance(50) && !isHidden ? sort(List.of(a)) : ""), values, Order.NONE);
     }
-    List<String> by = new ArrayList<>(groups);
-    by.add(0, chance(50) ? "a" : String.valueOf(groups.size() + 1));
+    by.add(0, chance(50) ? a : String.valueOf(groups.size() + 1));
     return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
   }
 
   private Query union(From from, List<@Nullable Object> values) {
     String column = any(from.columns());
+    String c = alias(from, "c");
     String all = chance(80) ? " UNION ALL " : any(List.of(" UNION ", " INTERSECT ", " EXCEPT "));
     String sql =
         "SELECT "
             + from.unique().get(0)
             + " AS i, "
             + column
-            + " AS c FROM "
+            + " AS "
+            + c
+            + " FROM "
             + from.sql()
             + where(from, values)
             + all
@@ -313,7 +371,7 @@ final class RandomEngineQueries {
             + from.sql()
             + where(from, values);
     if (chance(60)) {
-      return new Query(sql + sort(List.of("i", "c")) + cut(values), values, Order.TOTAL);
+      return new Query(sql + sort(List.of("i", c)) + cut(values), values, Order.TOTAL);
     }
     return new Query(sql, values, Order.NONE);
   }

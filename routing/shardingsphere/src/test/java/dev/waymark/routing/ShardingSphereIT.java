@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
+import org.apache.shardingsphere.infra.hint.HintManager;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -160,6 +161,65 @@ class ShardingSphereIT {
   }
 
   @Test
+  void aLabelThatIsAnotherColumnsNameIsRefused() throws SQLException {
+    try (Connection connection = source.getConnection()) {
+      for (String sql :
+          List.of(
+              "SELECT o.status AS s, o.total AS t, count(*) AS total FROM orders o"
+                  + " GROUP BY o.status, o.total ORDER BY total DESC LIMIT 5",
+              "SELECT country AS c, name AS country FROM users ORDER BY country, age LIMIT 3",
+              "SELECT country, count(*) AS age FROM users GROUP BY country, age ORDER BY 2 LIMIT 3",
+              "SELECT country, count(*) FROM users GROUP BY country ORDER BY count DESC LIMIT 5")) {
+        assertThatThrownBy(() -> column(connection, sql))
+            .as(sql)
+            .isInstanceOf(SQLFeatureNotSupportedException.class)
+            .hasMessageStartingWith("WM-009: ");
+      }
+    }
+  }
+
+  @Test
+  void hintsForShardingSphereChangeNothing() throws SQLException {
+    String sql = "SELECT count(DISTINCT name) FROM users";
+    try (Connection connection = source.getConnection()) {
+      for (String hint : List.of("SKIP_SQL_REWRITE=true", "DATA_SOURCE_NAME=shard_0")) {
+        assertThat(column(connection, "/* SHARDINGSPHERE_HINT: " + hint + " */ " + sql))
+            .containsExactly("4");
+      }
+      HintManager hints = HintManager.getInstance();
+      try (hints) {
+        hints.setDataSourceName("shard_0");
+        assertThatThrownBy(() -> column(connection, sql))
+            .isInstanceOf(SQLFeatureNotSupportedException.class)
+            .hasMessageContaining("ShardingSphere does not answer it");
+      }
+      assertThat(column(connection, sql)).containsExactly("4");
+    }
+  }
+
+  @Test
+  void columnsThatNumberThemselvesHaveTheServersTypes() throws SQLException {
+    try (Connection connection = source.getConnection();
+        Statement statement = connection.createStatement();
+        ResultSet rows =
+            statement.executeQuery("SELECT DISTINCT number FROM orders ORDER BY number LIMIT 1")) {
+      assertThat(rows.next()).isTrue();
+      assertThat(rows.getObject(1)).isInstanceOf(Long.class);
+    }
+  }
+
+  @Test
+  void aBatchRefusesItAsWithoutShardingSphere() throws SQLException {
+    try (Connection connection = source.getConnection();
+        Statement statement = connection.createStatement()) {
+      statement.addBatch("SELECT count(DISTINCT age) FROM users");
+      assertThatThrownBy(statement::executeBatch)
+          .isInstanceOf(SQLException.class)
+          .hasMessageContaining("WM-009: ");
+    }
+  }
+
+  @Test
   void anOpenTransactionRefusesIt() throws SQLException {
     try (Connection connection = source.getConnection()) {
       connection.setAutoCommit(false);
@@ -194,6 +254,9 @@ class ShardingSphereIT {
     void end(Connection connection, Statement statement) throws SQLException;
   }
 
+  /** Whether the last query that was ended has left its thread interrupted. */
+  private boolean isInterrupted;
+
   private SQLException endedBy(Ending ending) throws SQLException {
     PostgresServer server = cluster.shard(1).primary();
     try (Connection holder = server.connect();
@@ -225,6 +288,8 @@ class ShardingSphereIT {
           catchThrowableOfType(
               SQLException.class,
               () -> statement.executeQuery("SELECT count(DISTINCT age) FROM users"));
+      // What waits below must not end by it.
+      isInterrupted = Thread.interrupted();
       other.join();
       holder.rollback();
       return failure;
@@ -249,6 +314,19 @@ class ShardingSphereIT {
         .isNotNull();
   }
 
+  /** ShardingSphere would give the rows that it has until then for all. */
+  @Test
+  void anInterruptedCallerGetsNoAnswer() throws SQLException {
+    Thread caller = Thread.currentThread();
+    SQLException failure = endedBy((connection, statement) -> caller.interrupt());
+    assertThat((Throwable) failure).isNotNull();
+    assertThat(failure.getSQLState()).isEqualTo("57014");
+    assertThat(isInterrupted).isTrue();
+    try (Connection connection = source.getConnection()) {
+      assertThat(column(connection, "SELECT count(DISTINCT age) FROM users")).hasSize(1);
+    }
+  }
+
   private long connectionsInUse() {
     return database.nodes().stream().mapToLong(node -> node.pools().reads().active()).sum();
   }
@@ -262,10 +340,11 @@ class ShardingSphereIT {
         id bigint PRIMARY KEY, name text, country text, age int, score numeric,
         joined timestamptz, born date, ratio double precision, active boolean, tag uuid,
         initial char(4), mood mood, nick label, local_name text COLLATE other, share real,
-        extra jsonb, letters text[], raw bytea, at time);
+        extra jsonb, letters text[], raw bytea, at time,
+        place int GENERATED BY DEFAULT AS IDENTITY);
       CREATE TABLE orders (
         id bigint, user_id bigint, total int, price numeric(10, 2), placed timestamp,
-        status varchar(20), small smallint);
+        status varchar(20), small smallint, number bigserial);
       CREATE TABLE countries (code text, name text);
       INSERT INTO countries VALUES ('a', 'A'), ('b', 'B'), ('c', 'C');
       GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC;
@@ -284,11 +363,11 @@ class ShardingSphereIT {
           CASE WHEN k %% 2 = 0 THEN 'ab' ELSE 'b' END,
           CASE WHEN k %% 2 = 0 THEN 'glad'::mood ELSE 'angry' END, 'n' || k %% 2, 'é' || k %% 3, k %% 3 * 0.1,
           jsonb_build_object('k', k %% 3), ARRAY['a', (k %% 3)::text], decode(to_hex(254 + k %% 3), 'escape'),
-          '10:00'::time + k %% 3 * interval '1 hour 0.5 second'
+          '10:00'::time + k %% 3 * interval '1 hour 0.5 second', k %% 4
           FROM generate_series(%1$s, %2$s) k;
         INSERT INTO orders SELECT k * 10 + n, k, nullif((k * 7 + n) %% 5, 3), (k * 7 + n) %% 4 * 1.1,
           '2026-01-01'::timestamp + (k * 5 + n) %% 4 * interval '1 day',
-          (ARRAY['open', 'paid', NULL])[1 + (k + n) %% 3], n
+          (ARRAY['open', 'paid', NULL])[1 + (k + n) %% 3], n, (k + n) %% 3
           FROM generate_series(%1$s, %2$s) k, generate_series(1, k %% 4) n;
         """
         .formatted(from, to);
@@ -325,7 +404,7 @@ class ShardingSphereIT {
     Tally tally = new Tally();
     RandomEngineQueries queries = new RandomEngineQueries(SEED);
     for (int i = 0; i < STATEMENTS; i++) {
-      compare(queries.query(), tally);
+      compare(i % 10 == 0 ? queries.queryWithComments() : queries.query(), tally);
     }
     System.out.println("Random statements beside ShardingSphere: " + tally);
 
