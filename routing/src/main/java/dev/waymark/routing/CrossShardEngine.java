@@ -20,8 +20,9 @@ public interface CrossShardEngine {
   /**
    * Starts it, before the first query that needs it. May take seconds.
    *
-   * @throws SQLException if a shard could not be looked at. Nothing is held then; the next query
-   *     tries again
+   * @throws SQLException if a shard could not be looked at. Nothing of the shards is held then; it
+   *     is tried again some seconds later. If the thread is interrupted, what has started is closed
+   *     again
    */
   Merger start(Layout layout) throws SQLException;
 
@@ -42,7 +43,7 @@ public interface CrossShardEngine {
   interface Merger extends AutoCloseable {
     /**
      * Answers a query: every value of every row is one that a shard answered with, null, or a
-     * number made of such.
+     * number made of such. If the thread is interrupted when it returns, nothing of it is used.
      *
      * @param sql one SELECT with question marks
      * @param parameters of the question marks, as things to be handed on: each is a {@link Number},
