@@ -88,8 +88,9 @@ final class OpenTransaction implements Transaction {
   @Override
   public long transactionId() {
     if (transactionId == 0) {
-      try (Statement statement = connection.createStatement();
-          ResultSet answer = statement.executeQuery(TRANSACTION_ID)) {
+      // Prepared: planned for each write it would take twice as long.
+      try (PreparedStatement statement = connection.prepareStatement(TRANSACTION_ID);
+          ResultSet answer = statement.executeQuery()) {
         answer.next();
         transactionId = Long.parseUnsignedLong(answer.getString("id"));
         transactionIdPosition = EndOfLog.read(answer, systemId);
