@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.LongSupplier;
 
-/** Reads every shard's catalogue: of its primary, or of a replica while there is none. */
+/**
+ * Reads the shards' catalogues: of the primary, or of a replica while there is none. A shard that
+ * has no node at all is left out: nothing runs there, and the others must not wait for it.
+ */
 final class CatalogueSource implements SqlCatalogueKeeper.Source {
   private final ShardedDatabase database;
   private final LongSupplier nanoClock;
@@ -20,13 +23,22 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
   }
 
   @Override
-  public List<SqlCatalogue> load() throws SQLException {
-    List<SqlCatalogue> catalogues = onEveryShard(loader::loadMade);
+  public SqlCatalogueKeeper.Reading load() throws SQLException {
+    List<LiveShard> up = database.shards().stream().filter(CatalogueSource::isUp).toList();
+    if (up.isEmpty()) {
+      throw new SQLException("No node of any shard can be reached", "08001");
+    }
+    List<SqlCatalogue> catalogues = on(up, loader::loadMade);
     String version = catalogues.get(0).builtIns().majorVersion();
     // What servers of two versions bring along has to be compared, and so to be known.
-    return catalogues.stream().allMatch(each -> each.builtIns().majorVersion().equals(version))
-        ? catalogues
-        : onEveryShard(loader::load);
+    if (!catalogues.stream().allMatch(each -> each.builtIns().majorVersion().equals(version))) {
+      catalogues = on(up, loader::load);
+    }
+    return new SqlCatalogueKeeper.Reading(catalogues, up.size() == database.shards().size());
+  }
+
+  private static boolean isUp(LiveShard shard) {
+    return shard.view().nodes().stream().anyMatch(NodeView::isUp);
   }
 
   @Override
@@ -59,10 +71,10 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
     return shards;
   }
 
-  private List<SqlCatalogue> onEveryShard(Work<SqlCatalogue, SQLException> reading)
+  private List<SqlCatalogue> on(List<LiveShard> shards, Work<SqlCatalogue, SQLException> reading)
       throws SQLException {
     List<SqlCatalogue> catalogues = new ArrayList<>();
-    for (LiveShard shard : database.shards()) {
+    for (LiveShard shard : shards) {
       // Without a primary a replica's will do: nobody changes the schema meanwhile, and reads go
       // on.
       Consistency consistency =

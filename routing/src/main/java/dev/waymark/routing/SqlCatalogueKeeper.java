@@ -4,24 +4,27 @@ import java.sql.SQLException;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Holds the catalogue that plans are made by, and has it read again when it may have changed: after
- * a schema change through this process, after an error that tells of one elsewhere, and now and
- * then. As long as it cannot be read, nothing is proved, and so no statement is taken for a read.
- * Safe to share.
+ * a schema change through this process, and now and then, or after an error that tells of a change
+ * elsewhere. After a change of our own all wait for the new one, and as long as it cannot be read
+ * nothing is proved, so that no statement is taken for a read. What may be old goes on to serve,
+ * and only the caller who reads it again waits for that. Safe to share.
  */
 final class SqlCatalogueKeeper {
   /** Reads the catalogue of every shard's primary. */
   interface Source {
     /**
-     * One catalogue for each shard, at least one.
+     * Reads it of every shard that has a node up.
      *
-     * @throws SQLException if one of them cannot be read now
+     * @throws SQLException if there is none, or one of them cannot be read now
      */
-    List<SqlCatalogue> load() throws SQLException;
+    Reading load() throws SQLException;
 
     /**
      * What the shards' servers bring along, for catalogues of {@link #load} that do not know it.
@@ -33,26 +36,54 @@ final class SqlCatalogueKeeper {
   }
 
   /**
+   * What was read.
+   *
+   * @param catalogues one for each shard, at least one
+   * @param isOfAll whether no shard was left out
+   */
+  record Reading(List<SqlCatalogue> catalogues, boolean isOfAll) {}
+
+  /**
    * What a server answers when it knows something else than we do: a table, column, function or
    * type that is missing or has changed, a plan of before, or a write on a replica.
    */
   private static final Set<String> TELLING =
       Set.of("42P01", "42703", "42883", "42704", "42P02", "0A000", "25006");
 
+  /** So many pauses after a shard was left out all are read again: it may have come back. */
+  private static final int PAUSES_OF_A_PART = 10;
+
   private final Source source;
   private final LongSupplier nanoClock;
   private final long maximumAge;
   private final long pause;
+
+  /** How often it may have changed. */
+  private final AtomicLong doubts = new AtomicLong();
+
+  /** Held by whoever reads: one at a time. */
+  private final ReentrantLock reading = new ReentrantLock();
+
+  /** Written under the lock. */
   private volatile Held held;
 
-  /** Why what servers bring along could not be read, null if it could; guarded by this. */
+  /** What an error has told to be old, perhaps not held any more. */
+  private volatile @Nullable Held old;
+
+  /** Why what servers bring along could not be read, null if it could; guarded by the lock. */
   private @Nullable SQLException unreadable;
 
-  /** Until when that is not tried again; guarded by this. */
+  /** Until when that is not tried again; guarded by the lock. */
   private long unreadableUntil;
 
-  /** What is held, since when, and until when it is good. */
-  private record Held(SqlCatalogue catalogue, long since, long until) {}
+  /**
+   * What is held.
+   *
+   * @param since when it was read
+   * @param until when it is read again without a reason
+   * @param doubts how many there were before it was read: with more of them it is not good any more
+   */
+  private record Held(SqlCatalogue catalogue, long since, long until, long doubts) {}
 
   /**
    * A keeper that has read nothing yet.
@@ -67,30 +98,58 @@ final class SqlCatalogueKeeper {
     this.maximumAge = maximumAge;
     this.pause = pause;
     long now = nanoClock.getAsLong();
-    this.held = new Held(SqlCatalogue.unknown(), now - pause, now);
+    this.held = new Held(SqlCatalogue.unknown(), now - pause, now, 0);
   }
 
-  /** The catalogue. The first call after it may have changed reads it, the others wait for that. */
+  /**
+   * The catalogue. The first call after it may have changed reads it, the others wait for that; of
+   * those that find it old, one reads it and the others do not wait.
+   */
   SqlCatalogue current() {
     Held now = held;
-    if (nanoClock.getAsLong() - now.until() < 0) {
+    if (isGood(now)) {
       return now.catalogue();
     }
-    synchronized (this) {
+    if (!isKnown(now) || now.doubts() != doubts.get()) {
+      reading.lock();
+    } else if (!reading.tryLock()) {
+      return now.catalogue();
+    }
+    try {
       now = held;
-      long time = nanoClock.getAsLong();
-      if (time - now.until() < 0) {
-        return now.catalogue();
-      }
-      try {
-        now = new Held(together(source.load()), time, time + maximumAge);
-      } catch (SQLException failure) {
-        // From now on: those who have waited for this try must not try one after the other.
-        now = new Held(SqlCatalogue.unknown(), time, nanoClock.getAsLong() + pause);
-      }
-      held = now;
-      return now.catalogue();
+      return isGood(now) ? now.catalogue() : readAgain(now);
+    } finally {
+      reading.unlock();
     }
+  }
+
+  private static boolean isKnown(Held now) {
+    return now.catalogue().version() != 0;
+  }
+
+  private boolean isGood(Held now) {
+    return now != old && now.doubts() == doubts.get() && nanoClock.getAsLong() - now.until() < 0;
+  }
+
+  private SqlCatalogue readAgain(Held before) {
+    long began = nanoClock.getAsLong();
+    long known = doubts.get();
+    Held next;
+    try {
+      Reading read = source.load();
+      long age = read.isOfAll() ? maximumAge : Math.min(maximumAge, PAUSES_OF_A_PART * pause);
+      next = new Held(together(read.catalogues()), began, began + age, known);
+    } catch (SQLException failure) {
+      SqlCatalogue left = known == before.doubts() ? before.catalogue() : SqlCatalogue.unknown();
+      if (Thread.currentThread().isInterrupted()) {
+        // It tells nothing of the servers, and is nobody else's.
+        return left;
+      }
+      // From now on: those who have waited for this try must not try one after the other.
+      next = new Held(left, began, nanoClock.getAsLong() + pause, known);
+    }
+    held = next;
+    return next.catalogue();
   }
 
   /**
@@ -101,7 +160,8 @@ final class SqlCatalogueKeeper {
    *     statements for which it is enough
    */
   SqlCatalogue completed(SqlCatalogue catalogue) throws SQLException {
-    synchronized (this) {
+    reading.lock();
+    try {
       Held now = held;
       boolean isHeld = now.catalogue().version() == catalogue.version();
       if (isHeld && now.catalogue().builtIns().areRead()) {
@@ -129,9 +189,11 @@ final class SqlCatalogueKeeper {
       }
       SqlCatalogue completed = catalogue.with(read);
       if (isHeld) {
-        held = new Held(completed, now.since(), now.until());
+        held = new Held(completed, now.since(), now.until(), now.doubts());
       }
       return completed;
+    } finally {
+      reading.unlock();
     }
   }
 
@@ -158,9 +220,7 @@ final class SqlCatalogueKeeper {
 
   /** A statement has run that may have changed the schema. */
   void changed() {
-    synchronized (this) {
-      held = new Held(held.catalogue(), held.since(), nanoClock.getAsLong());
-    }
+    doubts.incrementAndGet();
   }
 
   /**
@@ -171,8 +231,9 @@ final class SqlCatalogueKeeper {
    */
   boolean failed(SQLException failure) {
     boolean tells = failure.getSQLState() != null && TELLING.contains(failure.getSQLState());
-    if (tells && nanoClock.getAsLong() - held.since() >= pause) {
-      changed();
+    Held now = held;
+    if (tells && isKnown(now) && nanoClock.getAsLong() - now.since() >= pause) {
+      old = now;
     }
     return tells;
   }

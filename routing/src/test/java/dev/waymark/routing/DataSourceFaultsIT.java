@@ -7,10 +7,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.waymark.KeyRange;
+import dev.waymark.Node;
 import dev.waymark.Outcome;
+import dev.waymark.OwnedRange;
 import dev.waymark.Route;
 import dev.waymark.Route.Reason;
 import dev.waymark.RoutingListener;
+import dev.waymark.Shard;
+import dev.waymark.ShardMap;
 import dev.waymark.UnavailableException;
 import dev.waymark.WaymarkConfig;
 import dev.waymark.testkit.PostgresServer;
@@ -23,6 +28,7 @@ import java.sql.SQLNonTransientConnectionException;
 import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -193,6 +199,40 @@ class DataSourceFaultsIT {
               })
           .satisfies(failure -> isLostNode(failure, replica));
       connection.rollback();
+    }
+  }
+
+  private static void awaitFreshReplica(ShardedDatabase of) {
+    await().atMost(PATIENCE).until(() -> of.explain(7).reason() == Reason.REPLICA_IS_FRESH);
+  }
+
+  /** The map with one more shard, of a server that nobody has ever seen. */
+  private static ShardMap withAnAbsentShard(ShardMap map) {
+    List<Shard> shards = new ArrayList<>(map.shards());
+    shards.add(new Shard("absent", List.of(Node.at("jdbc:postgresql://127.0.0.1:1/app"))));
+    List<OwnedRange> ranges = new ArrayList<>(map.ranges());
+    long end = ranges.get(ranges.size() - 1).range().to();
+    ranges.add(new OwnedRange(new KeyRange(end, end + 100), "absent"));
+    return ShardMap.of(map.version(), shards, ranges, List.copyOf(map.tables().values()));
+  }
+
+  @Test
+  void aShardThatIsDownTakesNoReadsOfOthersOffTheirReplicas() throws Exception {
+    WaymarkConfig config =
+        Clusters.withMap(config(server -> server.url()), DataSourceFaultsIT::withAnAbsentShard);
+    try (ShardedDatabase wider = ShardedDatabase.open(config);
+        Connection connection = wider.dataSource().getConnection()) {
+      awaitFreshReplica(wider);
+      // Taken for a read, as the catalogue proves that the function does not write.
+      assertThat(column(connection, "SELECT inet_server_port() FROM users WHERE id = 7"))
+          .containsExactly(String.valueOf(replica.port()));
+      // The catalogue is read again for this.
+      update(connection, "/* waymark: key=7 */ CREATE TABLE IF NOT EXISTS unused ()");
+      awaitFreshReplica(wider);
+      assertThat(column(connection, "SELECT inet_server_port() FROM users WHERE id = 7"))
+          .containsExactly(String.valueOf(replica.port()));
+    } finally {
+      primary.execute("DROP TABLE IF EXISTS unused");
     }
   }
 

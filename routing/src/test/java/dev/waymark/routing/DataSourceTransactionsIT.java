@@ -489,7 +489,7 @@ class DataSourceTransactionsIT {
               shards.database().map().tables(),
               new SqlCatalogueKeeper.Source() {
                 @Override
-                public List<SqlCatalogue> load() throws SQLException {
+                public SqlCatalogueKeeper.Reading load() throws SQLException {
                   readings.incrementAndGet();
                   return source.load();
                 }

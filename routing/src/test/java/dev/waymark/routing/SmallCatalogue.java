@@ -22,8 +22,8 @@ final class SmallCatalogue {
   static final SqlCatalogueKeeper.Source SOURCE =
       new SqlCatalogueKeeper.Source() {
         @Override
-        public List<SqlCatalogue> load() {
-          return List.of(catalogue());
+        public SqlCatalogueKeeper.Reading load() {
+          return new SqlCatalogueKeeper.Reading(List.of(catalogue()), true);
         }
 
         @Override

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class SqlCatalogueKeeperTest {
@@ -17,6 +19,8 @@ class SqlCatalogueKeeperTest {
   private long now;
   private long loads;
   private boolean isDown;
+  private boolean isOfAll = true;
+  private Runnable whileItIsRead = () -> {};
   private SqlCatalogue second;
 
   private long loadsOfBuiltIns;
@@ -26,11 +30,15 @@ class SqlCatalogueKeeperTest {
       new SqlCatalogueKeeper(
           new SqlCatalogueKeeper.Source() {
             @Override
-            public List<SqlCatalogue> load() throws SQLException {
+            public SqlCatalogueKeeper.Reading load() throws SQLException {
+              Runnable meanwhile = whileItIsRead;
+              whileItIsRead = () -> {};
+              meanwhile.run();
               failIfDown();
               loads++;
               SqlCatalogue first = catalogue(loads, Set.of("="));
-              return second == null ? List.of(first) : List.of(first, second);
+              return new SqlCatalogueKeeper.Reading(
+                  second == null ? List.of(first) : List.of(first, second), isOfAll);
             }
 
             @Override
@@ -133,6 +141,76 @@ class SqlCatalogueKeeperTest {
     assertThat(keeper.current().version()).isZero();
     now += PAUSE;
     assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void whatIsOnlyOldGoesOnToServeWhileItCannotBeRead() {
+    keeper.current();
+    now += MAXIMUM_AGE;
+    isDown = true;
+
+    assertThat(keeper.current().version()).isEqualTo(1);
+    isDown = false;
+    assertThat(keeper.current().version()).as("not tried again at once").isEqualTo(1);
+    now += PAUSE;
+    assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void nobodyWaitsForTheOneWhoReadsAgainWhatIsOnlyOld() {
+    keeper.current();
+    now += MAXIMUM_AGE;
+    List<Long> seen = new ArrayList<>();
+    whileItIsRead =
+        () -> CompletableFuture.runAsync(() -> seen.add(keeper.current().version())).join();
+
+    assertThat(keeper.current().version()).isEqualTo(2);
+    assertThat(seen).containsExactly(1L);
+  }
+
+  @Test
+  void anErrorThatTellsOfAnotherSchemaLetsWhatIsHeldServeUntilItIsReadAgain() {
+    keeper.current();
+    now += PAUSE;
+    keeper.failed(new SQLException("no such column", "42703"));
+    isDown = true;
+    assertThat(keeper.current().version()).isEqualTo(1);
+    isDown = false;
+    now += PAUSE;
+    assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void aChangeWhileItIsReadHasItReadOnceMore() {
+    whileItIsRead = keeper::changed;
+
+    assertThat(keeper.current().version()).isEqualTo(1);
+    assertThat(keeper.current().version()).isEqualTo(2);
+    assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void withoutOneOfTheShardsItIsReadAgainSooner() {
+    isOfAll = false;
+    keeper.current();
+    isOfAll = true;
+    now += 10 * PAUSE - 1;
+    assertThat(keeper.current().version()).isEqualTo(1);
+    now++;
+    assertThat(keeper.current().version()).isEqualTo(2);
+    now += MAXIMUM_AGE - 1;
+    assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void anInterruptedCallerTellsNothingOfTheServers() {
+    isDown = true;
+    Thread.currentThread().interrupt();
+    assertThat(keeper.current().version()).isZero();
+    assertThat(Thread.interrupted()).isTrue();
+    isDown = false;
+
+    assertThat(keeper.current().version()).isEqualTo(1);
   }
 
   @Test
