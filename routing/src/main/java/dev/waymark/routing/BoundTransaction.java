@@ -221,7 +221,7 @@ final class BoundTransaction {
    * by then, its lane may be another call's, which is left alone.
    */
   void abort() {
-    lane.cutOffIfStill(server);
+    lane.cutOffAndCancelIfStill(server);
   }
 
   private Aftermath aftermath() {

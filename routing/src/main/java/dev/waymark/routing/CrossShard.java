@@ -243,7 +243,11 @@ final class CrossShard {
       if (hasStar) {
         throw new NotExactException("ORDER BY counts columns that * hides");
       }
-      return new Merged.SortKey(position(constant), "", sort.direction(), sort.nulls());
+      int position = position(constant);
+      if (position < 1 || position > items.size()) {
+        throw new NotExactException("ORDER BY counts columns that are not there");
+      }
+      return new Merged.SortKey(position, "", sort.direction(), sort.nulls());
     }
     if (hasStar) {
       if (sort.value() instanceof Column column

@@ -1,9 +1,9 @@
 package dev.waymark.routing;
 
 import dev.waymark.ShardMap;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
-import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,11 +18,10 @@ import org.jspecify.annotations.Nullable;
  */
 public interface CrossShardEngine {
   /**
-   * Starts it, before the first query that needs it. May take seconds.
+   * Starts it, when the first query needs it, on a thread of its own. May take seconds.
    *
    * @throws SQLException if a shard could not be looked at. Nothing of the shards is held then; it
-   *     is tried again some seconds later. If the thread is interrupted, what has started is closed
-   *     again
+   *     is tried again some seconds later
    */
   Merger start(Layout layout) throws SQLException;
 
@@ -32,11 +31,13 @@ public interface CrossShardEngine {
     ShardMap map();
 
     /**
-     * Connections to a shard's primary, to look up tables and columns and for nothing else.
+     * Connects to a shard's primary, to look up tables and columns and for nothing else.
      *
      * @param shard its name
+     * @return to be closed within {@code calls.deadline}
+     * @throws SQLException if the primary cannot be reached
      */
-    DataSource catalogue(String shard);
+    Connection connect(String shard) throws SQLException;
   }
 
   /** A started engine. Safe to share. */

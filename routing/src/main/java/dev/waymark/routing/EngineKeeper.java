@@ -1,23 +1,26 @@
 package dev.waymark.routing;
 
-import dev.waymark.ShardMap;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
 import java.sql.SQLTransientException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.TimeoutException;
 import java.util.function.LongSupplier;
-import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the running {@link CrossShardEngine}: the first query that needs one starts it, and tables
- * that have changed start another. Safe to share.
+ * Keeps the running {@link CrossShardEngine}: the first query that needs one has it started, and
+ * tables that have changed have another one started. Safe to share.
+ *
+ * <p>An engine starts on a thread of its own. Whoever waits for it can be cancelled or interrupted,
+ * or run out of time, and it starts all the same; and it inherits nothing of whoever was first.
  */
 final class EngineKeeper implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(ShardedDatabase.class);
@@ -27,19 +30,17 @@ final class EngineKeeper implements AutoCloseable {
    */
   private static final Duration PAUSE = Duration.ofSeconds(10);
 
-  private final @Nullable CrossShardEngine engine;
+  private final CrossShardEngine engine;
   private final CrossShardEngine.Layout layout;
   private final LongSupplier nanoClock;
 
-  /** Held while the engine starts, which others wait for. */
-  private final ReentrantLock starting = new ReentrantLock();
-
   private volatile @Nullable Started started;
 
-  /** Guarded by the lock, as is the one below. */
-  private boolean isClosed;
+  /** Guarded by this object's lock, as are those below; null if none is under way. */
+  private @Nullable CompletableFuture<Started> starting;
 
   private @Nullable FailedStart failedStart;
+  private boolean isClosed;
 
   /** A start that has failed, and when by the clock. */
   private record FailedStart(SQLException failure, long at) {}
@@ -60,7 +61,7 @@ final class EngineKeeper implements AutoCloseable {
 
     private boolean isRetired;
 
-    Started(
+    private Started(
         CrossShardEngine.Merger merger, Map<String, List<String>> columns, long catalogueVersion) {
       this.merger = merger;
       this.columns = columns;
@@ -123,154 +124,163 @@ final class EngineKeeper implements AutoCloseable {
     }
   }
 
-  /**
-   * None is running yet.
-   *
-   * @param engine null if there is none: then nothing is ever started
-   */
-  EngineKeeper(
-      @Nullable CrossShardEngine engine,
-      ShardMap map,
-      List<LiveShard> shards,
-      Reads reads,
-      LongSupplier nanoClock) {
+  /** Keeps none yet. */
+  EngineKeeper(CrossShardEngine engine, CrossShardEngine.Layout layout, LongSupplier nanoClock) {
     this.engine = engine;
-    this.layout = new Lent(map, shards, reads);
+    this.layout = layout;
     this.nanoClock = nanoClock;
-  }
-
-  /** The shards' primaries, to look at what tables there are. */
-  private record Lent(ShardMap map, List<LiveShard> shards, Reads reads)
-      implements CrossShardEngine.Layout {
-    @Override
-    public DataSource catalogue(String shard) {
-      return new ReadDataSource(
-          reads,
-          shards.stream().filter(each -> each.name().equals(shard)).findFirst().orElseThrow());
-    }
-  }
-
-  /** Whether there is an engine, started or not. */
-  boolean isThere() {
-    return engine != null;
   }
 
   /**
    * One that serves a query. Whoever gets it leaves it.
    *
-   * @throws SQLException if it does not start, or another query's start takes longer than the
-   *     deadline. Nothing is held then
+   * @param canceller ends the wait for a start
+   * @param deadline of that wait
+   * @throws SQLException if it does not start, or not in time. Nothing is held then
    */
-  Started enter(Delegated query, long catalogueVersion, Deadline deadline) throws SQLException {
+  Started enter(
+      Delegated query, long catalogueVersion, FanOut.Canceller canceller, Deadline deadline)
+      throws SQLException {
     while (true) {
-      Started known = started(query, catalogueVersion, deadline);
-      if (known.enter()) {
+      Started known = started;
+      if (known == null || !known.serves(query, catalogueVersion)) {
+        CompletableFuture<Started> start = start(query, catalogueVersion);
+        if (start != null) {
+          await(start, canceller, deadline);
+        }
+      } else if (known.enter()) {
         return known;
       }
     }
   }
 
-  /** One that serves the query: the first that needs another one starts it, others wait. */
-  private Started started(Delegated query, long catalogueVersion, Deadline deadline)
-      throws SQLException {
+  /** One that is under way, if need be begun; null if one is there meanwhile. */
+  private synchronized @Nullable CompletableFuture<Started> start(
+      Delegated query, long catalogueVersion) throws SQLException {
+    if (isClosed) {
+      throw new SQLException("The database is closed", "08003");
+    }
     Started known = started;
     if (known != null && known.serves(query, catalogueVersion)) {
-      return known;
+      return null;
     }
-    CrossShardEngine absent = engine;
-    if (absent == null) {
-      throw new IllegalStateException("There is no engine");
+    CompletableFuture<Started> underWay = starting;
+    if (underWay != null) {
+      return underWay;
     }
-    lock(deadline);
-    try {
-      if (isClosed) {
-        throw new SQLException("The database is closed", "08003");
-      }
-      Started before = started;
-      if (before != null && before.serves(query, catalogueVersion)) {
-        return before;
-      }
-      Started next = start(absent, query, catalogueVersion);
-      started = next;
-      if (before != null) {
-        before.retire();
-      }
-      return next;
-    } finally {
-      starting.unlock();
-    }
+    refuseIfJustFailed();
+    CompletableFuture<Started> begun = new CompletableFuture<>();
+    starting = begun;
+    Thread thread =
+        new Thread(
+            null,
+            () -> run(begun, query.columns(), catalogueVersion),
+            "waymark-shardingsphere-start",
+            0,
+            false);
+    thread.setDaemon(true);
+    thread.start();
+    return begun;
   }
 
-  /** Whoever starts an engine takes as long as it takes; who waits for it has a deadline. */
-  private void lock(Deadline deadline) throws SQLException {
-    try {
-      if (starting.tryLock(Math.max(0, deadline.nanosLeft()), TimeUnit.NANOSECONDS)) {
-        return;
-      }
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      throw EngineQueries.interrupted();
-    }
-    throw new SQLTimeoutException(
-        "ShardingSphere, which another query is starting, was not there within "
-            + deadline.budget().toMillis()
-            + " ms. Nothing was sent",
-        "57014");
-  }
-
-  private Started start(CrossShardEngine of, Delegated query, long catalogueVersion)
-      throws SQLException {
+  private void refuseIfJustFailed() throws SQLException {
     FailedStart last = failedStart;
-    if (last != null && nanoClock.getAsLong() - last.at() < PAUSE.toNanos()) {
+    if (last == null) {
+      return;
+    }
+    long left = PAUSE.toNanos() - (nanoClock.getAsLong() - last.at());
+    if (left > 0) {
       throw new SQLTransientException(
-          "ShardingSphere did not start, and is tried again "
-              + PAUSE.toSeconds()
-              + " s later: "
-              + last.failure().getMessage(),
+          "ShardingSphere did not start, and is tried again in "
+              + Math.max(1, TimeUnit.NANOSECONDS.toSeconds(left))
+              + " s: "
+              + last.failure().getMessage()
+              + ". Nothing was sent",
           last.failure().getSQLState(),
           last.failure());
     }
-    CrossShardEngine.Merger merger;
+  }
+
+  private void run(
+      CompletableFuture<Started> start, Map<String, List<String>> columns, long catalogueVersion) {
     try {
       // It reads the tables now, later than the plan: what the plan knows of them it knows as well.
-      merger = of.start(layout);
+      Started next = new Started(engine.start(layout), columns, catalogueVersion);
+      Started before;
+      synchronized (this) {
+        before = isClosed ? next : started;
+        started = isClosed ? null : next;
+        starting = null;
+        failedStart = null;
+      }
+      if (before != null) {
+        before.retire();
+      }
+      start.complete(next);
     } catch (SQLException told) {
-      throw notStarted(told);
-    } catch (RuntimeException | LinkageError broken) {
-      throw notStarted(new SQLException("ShardingSphere did not start", "XX000", broken));
+      failed(start, told);
+    } catch (Throwable broken) {
+      failed(start, new SQLException("ShardingSphere did not start", "XX000", broken));
     }
-    Started next = new Started(merger, query.columns(), catalogueVersion);
-    if (Thread.currentThread().isInterrupted()) {
-      // Then ShardingSphere has gone on without the tables that it was still waiting for.
-      next.retire();
+  }
+
+  private void failed(CompletableFuture<Started> start, SQLException failure) {
+    synchronized (this) {
+      starting = null;
+      failedStart = new FailedStart(failure, nanoClock.getAsLong());
+    }
+    start.completeExceptionally(failure);
+  }
+
+  private static void await(
+      CompletableFuture<Started> start, FanOut.Canceller canceller, Deadline deadline)
+      throws SQLException {
+    CompletableFuture<Started> own = start.copy();
+    canceller.runs(List.of(new Waiting(own)));
+    try {
+      own.get(Math.max(0, deadline.nanosLeft()), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException late) {
+      throw new SQLTimeoutException(
+          "ShardingSphere, which is starting, was not there within "
+              + deadline.budget().toMillis()
+              + " ms. Nothing was sent; it goes on starting, so the query may be repeated",
+          "57014",
+          late);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
       throw EngineQueries.interrupted();
+    } catch (ExecutionException failed) {
+      if (failed.getCause() instanceof SQLException told) {
+        throw told;
+      }
+      throw new SQLException("ShardingSphere did not start", "XX000", failed.getCause());
     }
-    failedStart = null;
-    return next;
   }
 
-  private SQLException notStarted(SQLException failure) {
-    if (Thread.currentThread().isInterrupted()) {
-      SQLException interrupted = EngineQueries.interrupted();
-      interrupted.initCause(failure);
-      return interrupted;
+  /** Somebody who waits for a start, and may give up. */
+  private record Waiting(CompletableFuture<Started> start) implements FanOut.Running {
+    @Override
+    public void cancel() {
+      start.completeExceptionally(FanOut.Canceller.cancelled());
     }
-    failedStart = new FailedStart(failure, nanoClock.getAsLong());
-    return failure;
+
+    @Override
+    public void cutOff() {
+      cancel();
+    }
   }
 
+  /** Does not wait for a start that is under way: what has started is closed at once. */
   @Override
   public void close() {
-    starting.lock();
-    try {
+    Started open;
+    synchronized (this) {
       isClosed = true;
-      Started open = started;
+      open = started;
       started = null;
-      if (open != null) {
-        open.retire();
-      }
-    } finally {
-      starting.unlock();
+    }
+    if (open != null) {
+      open.retire();
     }
   }
 }

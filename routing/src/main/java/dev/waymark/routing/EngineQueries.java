@@ -1,13 +1,18 @@
 package dev.waymark.routing;
 
 import dev.waymark.ShardMap;
+import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -24,41 +29,44 @@ import org.jspecify.annotations.Nullable;
 final class EngineQueries implements AutoCloseable {
   private final EngineKeeper engines;
   private final ShardMap map;
-  private final List<LiveShard> shards;
+
+  /** In the order of the map. */
+  private final Map<String, LiveShard> shards = new LinkedHashMap<>();
+
   private final Reads reads;
   private final LongSupplier nanoClock;
   private final Duration usualDeadline;
   private final EngineQuestions.KnownKinds kinds = new EngineQuestions.KnownKinds();
 
-  /**
-   * Queries through an engine.
-   *
-   * @param engine null if there is none: then none of them is run
-   */
+  /** Queries through an engine that has not started. */
   EngineQueries(
-      @Nullable CrossShardEngine engine,
+      CrossShardEngine engine,
       ShardMap map,
       List<LiveShard> shards,
       Reads reads,
       LongSupplier nanoClock,
       Duration usualDeadline) {
-    this.engines = new EngineKeeper(engine, map, shards, reads, nanoClock);
     this.map = map;
-    this.shards = shards;
+    shards.forEach(shard -> this.shards.put(shard.name(), shard));
     this.reads = reads;
     this.nanoClock = nanoClock;
     this.usualDeadline = usualDeadline;
+    this.engines = new EngineKeeper(engine, new Catalogues(map, this.shards, reads), nanoClock);
+  }
+
+  /** What an engine is started over. */
+  private record Catalogues(ShardMap map, Map<String, LiveShard> shards, Reads reads)
+      implements CrossShardEngine.Layout {
+    @Override
+    public Connection connect(String shard) throws SQLException {
+      return ReadConnection.of(reads, Objects.requireNonNull(shards.get(shard), shard));
+    }
   }
 
   /** The refusal where there is no engine. */
   static SQLException absent(Refusal unless) {
     return unless.exceptionWith(
         "Or add dev.waymark:waymark-shardingsphere to the class path, which may answer it.");
-  }
-
-  /** Whether there is an engine, started or not. */
-  boolean isThere() {
-    return engines.isThere();
   }
 
   /**
@@ -76,15 +84,14 @@ final class EngineQueries implements AutoCloseable {
       FanOut.Options options,
       Refusal unless)
       throws SQLException {
-    EngineKeeper.Started by = engines.enter(delegated, plan.catalogueVersion(), deadline(options));
+    EngineKeeper.Started by =
+        engines.enter(
+            delegated,
+            plan.catalogueVersion(),
+            options.canceller(),
+            options.deadline(nanoClock, usualDeadline));
     try {
-      return query(by.merger(), sql, plan, delegated, values, options);
-    } catch (EngineQuestions.NotUnderstoodException unknown) {
-      SQLException refused =
-          new Refusal(unless.code(), unless.reason() + "; and ShardingSphere does not answer it")
-              .exception();
-      refused.initCause(unknown.getCause());
-      throw refused;
+      return query(by.merger(), sql, plan, delegated, values, options, unless);
     } finally {
       by.leave();
     }
@@ -96,29 +103,37 @@ final class EngineQueries implements AutoCloseable {
       Plan plan,
       Delegated delegated,
       BoundValues values,
-      FanOut.Options options)
+      FanOut.Options options,
+      Refusal unless)
       throws SQLException {
-    Deadline deadline = deadline(options);
+    Deadline deadline = options.deadline(nanoClock, usualDeadline);
     int[] concerned = FanOut.concerned(map, plan, values);
     Bounds bounds =
         Bounds.of(new Merged(List.of(), List.of(), delegated.limit(), delegated.offset()), values);
     List<Object> parameters = parameters(delegated, bounds, values);
     EngineQuestions asking =
         new EngineQuestions(
-            shards, reads, kinds, plan.catalogueVersion(), values, options, deadline);
+            shards, reads, kinds, plan.catalogueVersion(), values, options, deadline, unless);
     options.canceller().runs(List.of(asking));
     List<List<@Nullable Object>> rows;
     try {
       rows = engine.merge(delegated.sql(), parameters, asking);
-    } catch (Exception broken) {
-      // Of any kind: ShardingSphere throws checked ones that it does not declare.
+    } catch (Exception | LinkageError broken) {
+      // Of any kind: ShardingSphere throws checked ones that it does not declare, and parts of it
+      // may be missing.
       if (Thread.currentThread().isInterrupted()) {
         asking.stop();
         SQLException interrupted = interrupted();
         interrupted.initCause(broken);
         throw interrupted;
       }
-      throw asking.failure(broken);
+      SQLException failure = asking.failure(broken);
+      if (asking.isMiswritten()) {
+        // Or the application's own text is wrong: then this says so.
+        EngineResult none = EngineResult.of(sql, values, List.of());
+        open(none, concerned[0], options, deadline).close();
+      }
+      throw failure;
     } catch (Error broken) {
       asking.stop();
       throw broken;
@@ -129,40 +144,40 @@ final class EngineQueries implements AutoCloseable {
       throw interrupted();
     }
     asking.check(needed(plan, delegated, values), bounds, rows);
-    return result(sql, concerned[0], values, options, deadline, rows);
-  }
-
-  private Deadline deadline(FanOut.Options options) {
-    return new Deadline(
-        nanoClock,
-        options.queryTimeoutSeconds() == 0
-            ? usualDeadline
-            : Duration.ofSeconds(options.queryTimeoutSeconds()));
+    // The server only says what the columns are, so any of them will do, and not always the first.
+    int described = concerned[ThreadLocalRandom.current().nextInt(concerned.length)];
+    EngineResult result = EngineResult.of(sql, values, rows);
+    return open(result, described, options, deadline);
   }
 
   static SQLException interrupted() {
     return new SQLException("The query was interrupted. Nothing was written", "57014");
   }
 
-  /** The places of the shards that hold something of the answer, if anybody does. */
-  private Set<Integer> needed(Plan plan, Delegated delegated, BoundValues values)
+  /** The shards that hold something of the answer, if anybody does. */
+  private Set<String> needed(Plan plan, Delegated delegated, BoundValues values)
       throws SQLException {
-    Set<Integer> needed = new HashSet<>();
     try {
-      for (int place : Concerned.shards(map, plan.keys(), values)) {
-        needed.add(place);
-      }
+      Set<String> needed = names(Concerned.shards(map, plan.keys(), values));
       for (KeySource.Keys keys : delegated.conditions()) {
-        needed.retainAll(
-            IntStream.of(Concerned.shards(map, keys, values)).boxed().collect(Collectors.toSet()));
+        needed.retainAll(names(Concerned.shards(map, keys, values)));
       }
+      return needed;
     } catch (KeyTerm.NotAKeyException wrong) {
       throw Refusal.of(wrong).exception();
     }
-    return needed;
   }
 
-  /** Bounds are numbers to an engine, whatever they were set as. */
+  private Set<String> names(int[] places) {
+    return IntStream.of(places)
+        .mapToObj(place -> map.shards().get(place).name())
+        .collect(Collectors.toCollection(HashSet::new));
+  }
+
+  /**
+   * Bounds are numbers to an engine, whatever they were set as; all others are no such numbers, so
+   * that an engine which miscounts the question marks fails.
+   */
   private static List<Object> parameters(Delegated delegated, Bounds bounds, BoundValues values)
       throws SQLException {
     List<Object> parameters = new ArrayList<>();
@@ -186,25 +201,16 @@ final class EngineQueries implements AutoCloseable {
     return parameters;
   }
 
-  // ---- the result -----------------------------------------------------------------------------
-
-  private ResultSet result(
-      String sql,
-      int shard,
-      BoundValues values,
-      FanOut.Options options,
-      Deadline deadline,
-      List<List<@Nullable Object>> rows)
+  /** The rows as the driver's own, for which they need a connection of one of the shards. */
+  private ResultSet open(EngineResult result, int place, FanOut.Options options, Deadline deadline)
       throws SQLException {
-    LiveShard live = shards.get(shard);
-    ShardRows only =
-        new ShardRows(
-            live, new EngineResult(sql, values, rows), key -> true, ShardRows.Owner.THE_ROWS);
+    LiveShard shard = Objects.requireNonNull(shards.get(map.shards().get(place).name()));
+    ShardRows only = new ShardRows(shard, result, key -> true, ShardRows.Owner.THE_ROWS);
     options.canceller().runs(List.of(only));
     only.ask(
         work ->
             reads.readUnhedged(
-                live,
+                shard,
                 Router.NO_KEY,
                 options.consistency(),
                 options.session(),
@@ -216,16 +222,20 @@ final class EngineQueries implements AutoCloseable {
     SQLException failure = only.await(deadline);
     if (failure != null) {
       only.close();
-      boolean isOwn = Failures.isCancelled(failure) && !options.canceller().isCancelled();
-      throw isOwn ? FanOut.inTime(failure, deadline, "") : options.canceller().told(failure);
+      throw options.canceller().told(options.inTime(failure, deadline));
     }
-    return new SortedRows(
-        MergeShape.ofPlainRows(
-            new ShardText(sql, ShardText.Bound.OWN, List.of(), List.of(), List.of()),
-            new Merged(List.of(), List.of(), null, null)),
-        new Bounds(-1, 0),
-        new ShardAnswers(List.of(only), options.canceller(), () -> {}),
-        options.maxRows());
+    try {
+      return new SortedRows(
+          MergeShape.ofPlainRows(
+              new ShardText(result.sql(), ShardText.Bound.OWN, List.of(), List.of(), List.of()),
+              new Merged(List.of(), List.of(), null, null)),
+          new Bounds(-1, 0),
+          new ShardAnswers(List.of(only), options.canceller(), () -> {}),
+          options.maxRows());
+    } catch (SQLException | RuntimeException | Error broken) {
+      only.close();
+      throw broken;
+    }
   }
 
   @Override

@@ -12,6 +12,8 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -32,13 +34,16 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
    */
   private static final Set<String> MISWRITTEN = Set.of("42601", "42803", "42P10");
 
-  private final List<LiveShard> shards;
+  private final Map<String, LiveShard> shards;
   private final Reads reads;
   private final KnownKinds kinds;
   private final long catalogueVersion;
   private final BoundValues values;
   private final FanOut.Options options;
   private final Deadline deadline;
+
+  /** What is told if the engine does not answer. */
+  private final Refusal unless;
 
   /** Guarded by this object's lock, as are those below. */
   private final Set<Connection> running = Collections.newSetFromMap(new IdentityHashMap<>());
@@ -50,16 +55,18 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
   private int underWay;
 
   private @Nullable SQLException failure;
+  private boolean hasAsked;
   private boolean isOver;
 
   EngineQuestions(
-      List<LiveShard> shards,
+      Map<String, LiveShard> shards,
       Reads reads,
       KnownKinds kinds,
       long catalogueVersion,
       BoundValues values,
       FanOut.Options options,
-      Deadline deadline) {
+      Deadline deadline,
+      Refusal unless) {
     this.shards = shards;
     this.reads = reads;
     this.kinds = kinds;
@@ -67,6 +74,7 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
     this.values = values;
     this.options = options;
     this.deadline = deadline;
+    this.unless = unless;
   }
 
   /** The kinds of questions' columns, as servers have told them. Safe to share. */
@@ -92,15 +100,6 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
     }
   }
 
-  /** The engine has failed of itself. */
-  static final class NotUnderstoodException extends RuntimeException {
-    private static final long serialVersionUID = 1;
-
-    NotUnderstoodException(Exception cause) {
-      super(cause);
-    }
-  }
-
   static Refusal notUnderstood(String reason) {
     return new Refusal(
         SqlCode.NOT_MERGED_EXACTLY, "Over several shards this has no exact answer: " + reason);
@@ -109,20 +108,19 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
   @Override
   public CrossShardEngine.Answer ask(String shard, String sql, List<Object> parameters)
       throws SQLException {
-    LiveShard live =
-        shards.stream().filter(each -> each.name().equals(shard)).findFirst().orElseThrow();
     synchronized (this) {
       underWay++;
+      hasAsked = true;
     }
     try {
       CrossShardEngine.Answer answer =
           reads.readUnhedged(
-              live,
+              Objects.requireNonNull(shards.get(shard), shard),
               Router.NO_KEY,
               options.consistency(),
               options.session(),
               (Work<CrossShardEngine.Answer, SQLException>)
-                  connection -> answer(connection, sql, parameters),
+                  connection -> answer(connection, shard, sql, parameters),
               (value, node, route) -> value,
               deadline.startedAt(),
               deadline.dueAt());
@@ -134,6 +132,10 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
       throw failed(told);
     } catch (WaymarkException told) {
       throw failed(FanOut.asSql(told));
+    } catch (StoppedException unwanted) {
+      throw failed(FanOut.Canceller.cancelled());
+    } catch (IllegalStateException closing) {
+      throw failed(new SQLException("The database is closed", "08003", closing));
     } finally {
       synchronized (this) {
         underWay--;
@@ -141,7 +143,8 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
     }
   }
 
-  private CrossShardEngine.Answer answer(Connection connection, String sql, List<Object> parameters)
+  private CrossShardEngine.Answer answer(
+      Connection connection, String shard, String sql, List<Object> parameters)
       throws SQLException {
     runs(connection);
     BoundValues bound = new Handed(values, parameters);
@@ -159,8 +162,16 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
           labels.add(columns.getColumnLabel(i));
         }
         return new CrossShardEngine.Answer(
-            labels, read(rows, kinds(sql, labels.size(), bound, connection)));
+            labels, read(shard, rows, kinds(sql, labels.size(), bound, connection)));
       }
+    } catch (SQLException failed) {
+      synchronized (this) {
+        if (isOver) {
+          // It is we who have cut it off: no node is to blame.
+          throw new StoppedException();
+        }
+      }
+      throw failed;
     } finally {
       synchronized (this) {
         running.remove(connection);
@@ -168,14 +179,18 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
     }
   }
 
-  private List<List<@Nullable Object>> read(ResultSet rows, List<ColumnKind> kinds)
-      throws SQLException {
+  private static List<List<@Nullable Object>> read(
+      String shard, ResultSet rows, List<ColumnKind> kinds) throws SQLException {
     List<List<@Nullable Object>> read = new ArrayList<>();
     while (rows.next()) {
       if (read.size() == MAXIMUM_ROWS) {
         throw new Refusal(
                 SqlCode.TOO_MANY_GROUPS,
-                "A shard has more than " + MAXIMUM_ROWS + " rows to be put together with others'")
+                "Shard "
+                    + shard
+                    + " has more than "
+                    + MAXIMUM_ROWS
+                    + " rows to be put together with others'")
             .exceptionAfterReading();
       }
       List<@Nullable Object> row = new ArrayList<>(kinds.size());
@@ -205,9 +220,9 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
     return found;
   }
 
-  private synchronized void runs(Connection connection) throws SQLException {
+  private synchronized void runs(Connection connection) {
     if (isOver) {
-      throw FanOut.Canceller.cancelled();
+      throw new StoppedException();
     }
     running.add(connection);
   }
@@ -225,18 +240,16 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
   }
 
   /** Why the query has failed: what a shard told, or else what the engine made of it. */
-  SQLException failure(Exception broken) {
+  SQLException failure(Throwable broken) {
     SQLException own;
     synchronized (this) {
       own = failure;
     }
     stop();
-    if (own != null && MISWRITTEN.contains(String.valueOf(own.getSQLState()))) {
-      throw new NotUnderstoodException(own);
+    if (own != null && isMiswritten()) {
+      return notAnswered(own);
     } else if (own != null) {
-      return options.canceller().isCancelled()
-          ? options.canceller().told(own)
-          : FanOut.inTime(own, deadline, "");
+      return options.canceller().told(options.inTime(own, deadline));
     }
     for (Throwable cause = broken; cause != null; cause = cause.getCause()) {
       if (cause instanceof EngineValue.NotComparableException unknown) {
@@ -252,14 +265,32 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
         return refused;
       }
     }
-    throw new NotUnderstoodException(broken);
+    return notAnswered(broken);
+  }
+
+  /** Whether a server has refused what the engine made of the text. */
+  synchronized boolean isMiswritten() {
+    return failure != null && MISWRITTEN.contains(String.valueOf(failure.getSQLState()));
+  }
+
+  /** The engine has failed of itself, and so it is as without it. */
+  private SQLException notAnswered(Throwable cause) {
+    Refusal refusal =
+        new Refusal(unless.code(), unless.reason() + "; and ShardingSphere does not answer it");
+    boolean isRead;
+    synchronized (this) {
+      isRead = hasAsked;
+    }
+    SQLException refused = isRead ? refusal.exceptionAfterReading() : refusal.exception();
+    refused.initCause(cause);
+    return refused;
   }
 
   /**
    * A last look: an engine that has understood a condition in another way than the plan would leave
    * out shards, or rows.
    */
-  void check(Set<Integer> needed, Bounds bounds, List<List<@Nullable Object>> rows)
+  void check(Set<String> needed, Bounds bounds, List<List<@Nullable Object>> rows)
       throws SQLException {
     Set<String> known;
     boolean isDone;
@@ -275,10 +306,9 @@ final class EngineQuestions implements CrossShardEngine.Shards, FanOut.Running {
       stop();
       throw notUnderstood("ShardingSphere does not wait for what it asks").exceptionAfterReading();
     }
-    for (int place : needed) {
-      if (!known.contains(shards.get(place).name())) {
-        throw notUnderstood(
-                "ShardingSphere would not ask shard " + shards.get(place).name() + " for it")
+    for (String shard : needed) {
+      if (!known.contains(shard)) {
+        throw notUnderstood("ShardingSphere would not ask shard " + shard + " for it")
             .exceptionAfterReading();
       }
     }

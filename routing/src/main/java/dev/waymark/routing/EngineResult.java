@@ -20,9 +20,31 @@ import org.postgresql.core.Tuple;
 /**
  * The rows as the driver's own, on a connection that its getters may look up types by. A server
  * says what the columns are; it does not run the query.
+ *
+ * @param rows each as wide as the query's columns
  */
-record EngineResult(String sql, BoundValues values, List<List<@Nullable Object>> rows)
-    implements FanOut.Asked {
+record EngineResult(String sql, BoundValues values, List<Tuple> rows) implements FanOut.Asked {
+  /**
+   * What an engine has put together.
+   *
+   * @throws SQLException if it holds anything but the shards' values and numbers
+   */
+  static EngineResult of(String sql, BoundValues values, List<List<@Nullable Object>> rows)
+      throws SQLException {
+    List<Tuple> tuples = new ArrayList<>(rows.size());
+    for (List<@Nullable Object> row : rows) {
+      byte[] @Nullable [] bytes = new byte @Nullable [row.size()][];
+      for (int i = 0; i < row.size(); i++) {
+        Object value = row.get(i);
+        if (value != null) {
+          bytes[i] = text(value).getBytes(StandardCharsets.UTF_8);
+        }
+      }
+      tuples.add(new Tuple(bytes));
+    }
+    return new EngineResult(sql, values, tuples);
+  }
+
   @Override
   public boolean isStreamed() {
     return false;
@@ -44,22 +66,20 @@ record EngineResult(String sql, BoundValues values, List<List<@Nullable Object>>
             new Field(told.getColumnLabel(i), types.getPGType(type(told.getColumnTypeName(i)))));
       }
     }
-    List<Tuple> tuples = new ArrayList<>(rows.size());
-    for (List<@Nullable Object> row : rows) {
-      byte[] @Nullable [] bytes = new byte @Nullable [fields.size()][];
-      for (int i = 0; i < fields.size(); i++) {
-        Object value = row.get(i);
-        if (value != null) {
-          bytes[i] = text(value).getBytes(StandardCharsets.UTF_8);
-        }
-      }
-      tuples.add(new Tuple(bytes));
+    if (!rows.isEmpty() && rows.get(0).fieldCount() != fields.size()) {
+      throw new SQLException(
+          "ShardingSphere has made "
+              + rows.get(0).fieldCount()
+              + " columns of "
+              + fields.size()
+              + ". Nothing was written",
+          "XX000");
     }
     Statement statement = connection.createStatement();
     ResultSet made =
         statement
             .unwrap(BaseStatement.class)
-            .createDriverResultSet(fields.toArray(new Field[0]), tuples);
+            .createDriverResultSet(fields.toArray(new Field[0]), rows);
     return new FanOut.Open(connection, statement, new Described(made, columns));
   }
 
@@ -82,7 +102,9 @@ record EngineResult(String sql, BoundValues values, List<List<@Nullable Object>>
       return value.toString();
     }
     throw new SQLException(
-        "ShardingSphere has made a " + value.getClass().getName() + " of the shards' values",
+        "ShardingSphere has made a "
+            + value.getClass().getName()
+            + " of the shards' values. Nothing was written",
         "XX000");
   }
 

@@ -137,7 +137,9 @@ final class EngineShapes {
       boolean isStrange =
           switch (token.kind()) {
             case QUOTED, BITS -> true;
-            case WORD -> STRANGE.contains(token.text());
+            // ShardingSphere ignores case where the server does not: beyond ASCII.
+            case WORD ->
+                STRANGE.contains(token.text()) || token.text().chars().anyMatch(c -> c > 127);
             // Quotes and backslashes within, and notations other than the plain one.
             case STRING ->
                 token.end() - token.start() != token.text().length() + 2
@@ -244,12 +246,29 @@ final class EngineShapes {
     }
     boolean isGrouped = block.traits().contains(Trait.GROUPED);
     return !totals.isEmpty()
+        && !cutsGroups(block, isDistinct)
         && (isGrouped && !block.groups().isEmpty()
             || totals.size() == block.items().size()
                 && query.order().isEmpty()
                 && query.limit() == null
                 && query.offset() == null)
         && isSortedByShown(block.items());
+  }
+
+  /**
+   * Each shard would be asked for its own first groups, on which others count: ShardingSphere does
+   * that where it takes the order for that of the groups, and it compares by direction and place
+   * only. What is counted distinct is asked for as pairs, which even in the groups' order must not
+   * be cut.
+   */
+  private boolean cutsGroups(Block block, boolean isDistinct) {
+    boolean isAlike =
+        query.order().isEmpty()
+            ? isDistinct
+            : query.order().size() == block.groups().size()
+                && query.order().stream()
+                    .allMatch(sort -> sort.direction() == SqlTree.Sort.Direction.ASCENDING);
+    return query.limit() != null && isAlike;
   }
 
   private boolean isBuiltIn(Call call) {

@@ -33,7 +33,7 @@ final class EngineValue implements Comparable<EngineValue> {
     }
   }
 
-  /** What a row holds in a column, null for NULL. */
+  /** What a row that came as text holds in a column, null for NULL. */
   static @Nullable EngineValue of(ResultSet row, int column, ColumnKind kind) throws SQLException {
     String text = row.getString(column);
     if (text == null) {
@@ -42,17 +42,7 @@ final class EngineValue implements Comparable<EngineValue> {
       return new EngineValue(kind, text, text);
     }
     Object value = kind.of(row, column);
-    return value == null
-        ? null
-        // In binary form the driver writes some in a way of its own.
-        : new EngineValue(
-            kind,
-            value,
-            switch (kind) {
-              case REAL, DOUBLE -> TotalRows.text(value);
-              case BOOLEAN -> (boolean) value ? "t" : "f";
-              default -> text;
-            });
+    return value == null ? null : new EngineValue(kind, value, text);
   }
 
   /** As the server writes it. */

@@ -120,6 +120,19 @@ final class FanOut {
                 + queryTimeoutSeconds);
       }
     }
+
+    /** Begins now. */
+    Deadline deadline(LongSupplier nanoClock, Duration usual) {
+      return new Deadline(
+          nanoClock, queryTimeoutSeconds == 0 ? usual : Duration.ofSeconds(queryTimeoutSeconds));
+    }
+
+    /** A failure that may be the deadline's doing. */
+    SQLException inTime(SQLException failure, Deadline deadline) {
+      return Failures.isCancelled(failure) && !canceller.isCancelled()
+          ? FanOut.inTime(failure, deadline, "")
+          : failure;
+    }
   }
 
   /** What can be ended from another thread. */
@@ -195,12 +208,7 @@ final class FanOut {
    */
   ResultSet query(String sql, Plan plan, BoundValues values, Options options) throws SQLException {
     Merged merged = Objects.requireNonNull(plan.merged(), "a plan that is merged");
-    Deadline deadline =
-        new Deadline(
-            nanoClock,
-            options.queryTimeoutSeconds() == 0
-                ? usualDeadline
-                : Duration.ofSeconds(options.queryTimeoutSeconds()));
+    Deadline deadline = options.deadline(nanoClock, usualDeadline);
     int[] concerned = concerned(plan, values);
     Bounds bounds = Bounds.of(merged, values);
     awaitTurn(deadline);
@@ -213,8 +221,7 @@ final class FanOut {
       isGiven = true;
       return rows;
     } catch (SQLException failure) {
-      boolean isOwn = Failures.isCancelled(failure) && !options.canceller().isCancelled();
-      throw isOwn ? inTime(failure, deadline, "") : failure;
+      throw options.inTime(failure, deadline);
     } finally {
       if (!isGiven) {
         turns.release();

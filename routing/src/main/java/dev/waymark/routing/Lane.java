@@ -240,9 +240,7 @@ final class Lane {
    */
   void cutOffAndCancelIfStill(Connection open) {
     if (end(open)) {
-      QueryExecutor server = server(open);
-      cutOff(open);
-      cancel(server);
+      cutOffAndCancel(open);
     }
   }
 
@@ -292,6 +290,13 @@ final class Lane {
     } catch (SQLException | RuntimeException unheard) {
       // The server does not listen: the call is then cut off.
     }
+  }
+
+  /** Closes the socket under whoever waits for it, and then has the server stop as well. */
+  static void cutOffAndCancel(Connection open) {
+    QueryExecutor server = server(open);
+    cutOff(open);
+    cancel(server);
   }
 
   /** Closes the socket under whoever waits for it. */

@@ -88,15 +88,6 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
     }
   }
 
-  /** The reader wants no more rows. Not an SQL exception, so that nobody tries again. */
-  private static final class Stopped extends RuntimeException {
-    private static final long serialVersionUID = 1;
-
-    Stopped() {
-      super("the stream is closed", null, false, false);
-    }
-  }
-
   /** The rows of one shard. */
   private final class Source implements Iterator<T> {
     private final LiveShard shard;
@@ -173,14 +164,14 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
       Object last = END;
       try {
         reader.read(shard, this::send);
-      } catch (Stopped wanted) {
+      } catch (StoppedException wanted) {
         return;
       } catch (SQLException | RuntimeException | Error failure) {
         last = failure;
       }
       try {
         put(last);
-      } catch (Stopped wanted) {
+      } catch (StoppedException wanted) {
         // Nobody asks how it ended.
       }
     }
@@ -191,7 +182,7 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
       try {
         if (closed) {
           // Whoever closed the stream may have found nobody at work yet.
-          throw new Stopped();
+          throw new StoppedException();
         }
         connection.setAutoCommit(false);
         try (PreparedStatement statement = connection.prepareStatement(query.sql())) {
@@ -210,7 +201,7 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
         return sent;
       } catch (SQLException failure) {
         if (closed) {
-          throw new Stopped();
+          throw new StoppedException();
         }
         if (sent > 0) {
           throw new WaymarkException(
@@ -236,15 +227,15 @@ public final class RowStream<T> implements Iterator<T>, AutoCloseable {
           // Nobody may ever come for the rows: whoever forgets a stream, holds a connection to each
           // shard no longer than this.
           if (closed || deadline.nanosLeft() <= 0) {
-            throw new Stopped();
+            throw new StoppedException();
           }
         }
         if (closed) {
-          throw new Stopped();
+          throw new StoppedException();
         }
       } catch (InterruptedException stop) {
         Thread.currentThread().interrupt();
-        throw new Stopped();
+        throw new StoppedException();
       }
     }
 

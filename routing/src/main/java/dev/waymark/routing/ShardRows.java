@@ -54,15 +54,6 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Run
     this.owner = owner;
   }
 
-  /** Nobody wants the answer. Not an SQL exception, so that no other node is asked. */
-  private static final class Stopped extends RuntimeException {
-    private static final long serialVersionUID = 1;
-
-    Stopped() {
-      super("nobody wants the answer any more", null, false, false);
-    }
-  }
-
   /** A way to the shard. */
   interface Reader {
     FanOut.Open read(HeldWork<FanOut.Open, SQLException> work) throws SQLException;
@@ -76,7 +67,7 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Run
       failed(told, all);
     } catch (WaymarkException told) {
       failed(FanOut.asSql(told), all);
-    } catch (Stopped unwanted) {
+    } catch (StoppedException unwanted) {
       failed(FanOut.Canceller.cancelled(), all);
     } catch (RuntimeException | Error broken) {
       failed(new SQLException(String.valueOf(broken.getMessage()), "XX000", broken), all);
@@ -121,7 +112,7 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Run
     } catch (SQLException failed) {
       synchronized (this) {
         if (isOver) {
-          throw new Stopped();
+          throw new StoppedException();
         }
       }
       throw failed;
@@ -134,7 +125,7 @@ final class ShardRows implements HeldWork<FanOut.Open, SQLException>, FanOut.Run
 
   private synchronized void runs(@Nullable Connection connection) {
     if (connection != null && isOver) {
-      throw new Stopped();
+      throw new StoppedException();
     }
     running = connection;
   }

@@ -126,6 +126,9 @@ final class ShardedConnection implements Connection {
       throw failure;
     } catch (WaymarkException | IllegalStateException failure) {
       throw told(failure);
+    } catch (StoppedException aborted) {
+      throw new SQLNonTransientConnectionException(
+          "This connection was closed while its statement ran, which was ended", "08003", aborted);
     }
     ran(plan);
   }
@@ -457,7 +460,7 @@ final class ShardedConnection implements Connection {
       ShardedStatement statement, StatementPlan plan, BoundValues values, Refusal unless)
       throws SQLException {
     EngineQueries engine = database.engineQueries();
-    if (!engine.isThere()) {
+    if (engine == null) {
       throw EngineQueries.absent(unless);
     }
     statement.answered(

@@ -70,7 +70,7 @@ public final class ShardedDatabase implements AutoCloseable {
   private final Reads reads;
   private final Writes writes;
   private final FanOut queries;
-  private final EngineQueries engineQueries;
+  private final @Nullable EngineQueries engineQueries;
   private final CrossShardCommits crossShard;
   private final Watchdog watchdog;
   private final ScheduledExecutorService timer;
@@ -132,7 +132,9 @@ public final class ShardedDatabase implements AutoCloseable {
             SqlScanner.Backslash.LITERAL,
             config.pool().size());
     this.engineQueries =
-        new EngineQueries(engine, map, shards, reads, nanoClock, config.calls().deadline());
+        engine == null
+            ? null
+            : new EngineQueries(engine, map, shards, reads, nanoClock, config.calls().deadline());
     this.crossShard = crossShard(step -> {});
     this.keys = new KeyAllocator(this, Placement.roundRobin());
   }
@@ -692,8 +694,8 @@ public final class ShardedDatabase implements AutoCloseable {
     return queries;
   }
 
-  /** Runs what a plan leaves to an engine. */
-  EngineQueries engineQueries() {
+  /** Runs what a plan leaves to an engine; null if there is none. */
+  @Nullable EngineQueries engineQueries() {
     return engineQueries;
   }
 
@@ -833,7 +835,9 @@ public final class ShardedDatabase implements AutoCloseable {
     boolean interrupted = Thread.interrupted();
     try {
       changeStreams.forEach(ChangeStream::close);
-      engineQueries.close();
+      if (engineQueries != null) {
+        engineQueries.close();
+      }
       watchdog.close();
       timer.shutdownNow();
       shards.forEach(LiveShard::close);

@@ -211,7 +211,10 @@ class ShardedStatement
       return;
     } catch (SQLException failure) {
       closeServer();
-      if (!isOfOldPlan(failure)) {
+      if (connection.isClosed()) {
+        // It was aborted: that is why the server was lost.
+        throw new StoppedException();
+      } else if (!isOfOldPlan(failure)) {
         throw failure;
       }
     } catch (RuntimeException | Error failure) {
@@ -929,7 +932,7 @@ class ShardedStatement
     }
     Connection used = serverConnection;
     if (used != null) {
-      Lane.cutOff(used);
+      Lane.cutOffAndCancel(used);
     }
   }
 

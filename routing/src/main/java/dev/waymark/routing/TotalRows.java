@@ -261,8 +261,7 @@ final class TotalRows extends MergedRows {
     };
   }
 
-  /** A number as the server writes it. */
-  static String text(Object value) {
+  private static String text(Object value) {
     if (value instanceof Double binary) {
       return Sums.text(binary, DOUBLE_DIGITS);
     } else if (value instanceof Float binary) {

@@ -51,6 +51,7 @@ class DataSourceFaultsIT {
 
   private final ExecutorService another = Executors.newCachedThreadPool();
   private final List<Throwable> lost = new CopyOnWriteArrayList<>();
+  private final List<Object> changes = new CopyOnWriteArrayList<>();
   private TestCluster cluster;
   private PostgresServer primary;
   private PostgresServer replica;
@@ -96,6 +97,11 @@ class DataSourceFaultsIT {
               @Override
               public void readLost(Route route, Throwable failure) {
                 lost.add(failure);
+              }
+
+              @Override
+              public void nodeChanged(RoutingListener.NodeChange change) {
+                changes.add(change);
               }
             });
     await()
@@ -199,6 +205,40 @@ class DataSourceFaultsIT {
               })
           .satisfies(failure -> isLostNode(failure, replica));
       connection.rollback();
+    }
+  }
+
+  /** It is not the node's fault, and a read must not be asked again of another one. */
+  @Test
+  void anAbortBlamesNoNodeAndLeavesNothingRunning() throws Exception {
+    String marked = " /* to be aborted */";
+    for (String sql :
+        List.of(
+            "SELECT (SELECT count(*) FROM generate_series(1, 100000000000)) FROM users WHERE id = 7",
+            "UPDATE users SET name = (SELECT count(*) FROM generate_series(1, 100000000000))::text"
+                + " WHERE id = 7")) {
+      PostgresServer server = sql.startsWith("SELECT") ? replica : primary;
+      String isRunning =
+          "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%to be aborted%'"
+              + " AND pid <> pg_backend_pid()";
+      Connection aborted = database.dataSource().getConnection();
+      Future<?> running =
+          another.submit(
+              () -> {
+                try (Statement statement = aborted.createStatement()) {
+                  return statement.execute(sql + marked);
+                }
+              });
+      await().atMost(PATIENCE).until(() -> count(server, isRunning) == 1 || running.isDone());
+      changes.clear();
+      aborted.abort(Runnable::run);
+      assertThatThrownBy(running::get)
+          .cause()
+          .isInstanceOf(SQLNonTransientConnectionException.class)
+          .hasMessageContaining("was closed while its statement ran");
+      await().atMost(PATIENCE).until(() -> count(server, isRunning) == 0);
+      assertThat(changes).as(sql).isEmpty();
+      assertThat(lost).as(sql).isEmpty();
     }
   }
 

@@ -2,6 +2,7 @@ package dev.waymark.routing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.waymark.Consistency;
 import dev.waymark.KeyRange;
@@ -10,12 +11,14 @@ import dev.waymark.OwnedRange;
 import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -28,7 +31,7 @@ class EngineQueriesTest {
       Map.of("users", List.of("id", "country", "size"));
 
   /** What has happened to the engines, which have numbers from 1 on. */
-  private final List<String> log = new ArrayList<>();
+  private final List<String> log = new CopyOnWriteArrayList<>();
 
   /** Runs within the next query, while it uses its engine. */
   private @Nullable Within within;
@@ -36,7 +39,9 @@ class EngineQueriesTest {
   private final EngineQueries queries = queries();
 
   /** Runs within the next start of an engine. */
-  private @Nullable Within starting;
+  private volatile @Nullable Within starting;
+
+  private FanOut.Canceller canceller = new FanOut.Canceller();
 
   /** Whether engines fail to close. */
   private boolean isStuck;
@@ -133,13 +138,7 @@ class EngineQueriesTest {
                 Objects.requireNonNull(at.delegated()),
                 BoundValues.none(),
                 new FanOut.Options(
-                    SqlScanner.Markers.JDBC,
-                    0,
-                    0,
-                    0,
-                    null,
-                    Consistency.strong(),
-                    new FanOut.Canceller()),
+                    SqlScanner.Markers.JDBC, 0, 0, 0, null, Consistency.strong(), canceller),
                 Objects.requireNonNull(at.refusal())));
   }
 
@@ -175,16 +174,74 @@ class EngineQueriesTest {
     assertThat(failure.getSQLState()).isEqualTo("57014");
   }
 
+  /** A start that goes on until it may end. */
+  private CountDownLatch slowStart() {
+    CountDownLatch mayEnd = new CountDownLatch(1);
+    starting =
+        () -> {
+          try {
+            mayEnd.await();
+          } catch (InterruptedException interrupted) {
+            throw new SQLException("Interrupted", interrupted);
+          }
+        };
+    return mayEnd;
+  }
+
   @Test
-  void anEngineWhoseStartWasInterruptedIsNotUsed() {
-    starting = () -> Thread.currentThread().interrupt();
+  void whoeverWaitsForAStartMayBeInterruptedAndItGoesOn() {
+    CountDownLatch mayEnd = slowStart();
+    Thread.currentThread().interrupt();
     SQLException failure = failure(OLD, 3);
     assertThat(Thread.interrupted()).isTrue();
     assertThat(failure.getSQLState()).isEqualTo("57014");
-    assertThat(log).containsExactly("start 1", "close 1");
 
+    mayEnd.countDown();
     query(OLD, 3);
-    assertThat(log).containsExactly("start 1", "close 1", "start 2", "ask 2");
+    assertThat(log).containsExactly("start 1", "ask 1");
+  }
+
+  @Test
+  void whoeverWaitsForAStartMayBeCancelledAndItGoesOn() {
+    CountDownLatch mayEnd = slowStart();
+    FanOut.Canceller first = canceller;
+    CompletableFuture<SQLException> waiting = CompletableFuture.supplyAsync(() -> failure(OLD, 3));
+    await().until(() -> log.equals(List.of("start 1")));
+    first.cancel();
+    assertThat(waiting.join().getSQLState()).isEqualTo("57014");
+
+    canceller = new FanOut.Canceller();
+    mayEnd.countDown();
+    query(OLD, 3);
+    assertThat(log).containsExactly("start 1", "ask 1");
+  }
+
+  @Test
+  void whoeverWaitsForAStartHasADeadlineAndItGoesOn() {
+    CountDownLatch mayEnd = slowStart();
+    // Each look at the clock is later than any deadline.
+    step.set(Duration.ofHours(1).toNanos());
+    assertThat((Throwable) failure(OLD, 3))
+        .isInstanceOf(SQLTimeoutException.class)
+        .hasMessageContaining("goes on starting");
+
+    step.set(0);
+    mayEnd.countDown();
+    query(OLD, 3);
+    assertThat(log).containsExactly("start 1", "ask 1");
+  }
+
+  @Test
+  void closingDoesNotWaitForAStartAndClosesWhatComesOfIt() {
+    CountDownLatch mayEnd = slowStart();
+    CompletableFuture<SQLException> waiting = CompletableFuture.supplyAsync(() -> failure(OLD, 3));
+    await().until(() -> log.equals(List.of("start 1")));
+    queries.close();
+    assertThat(log).containsExactly("start 1");
+
+    mayEnd.countDown();
+    assertThat(waiting.join().getSQLState()).isEqualTo("08003");
+    assertThat(log).containsExactly("start 1", "close 1");
   }
 
   @Test
@@ -196,7 +253,7 @@ class EngineQueriesTest {
     assertThat((Throwable) failure(OLD, 3)).hasMessage("Nobody is there");
     clock.addAndGet(Duration.ofSeconds(9).toNanos());
     assertThat((Throwable) failure(OLD, 3))
-        .hasMessageContaining("is tried again 10 s later: Nobody is there")
+        .hasMessageContaining("is tried again in 1 s: Nobody is there")
         .extracting(failure -> ((SQLException) failure).getSQLState())
         .isEqualTo("08006");
     assertThat(log).containsExactly("start 1");
@@ -215,16 +272,6 @@ class EngineQueriesTest {
     assertThat((Throwable) failure(OLD, 3))
         .hasMessage("ShardingSphere did not start")
         .hasRootCauseMessage("A rule");
-  }
-
-  @Test
-  void whoeverWaitsForAStartHasADeadline() {
-    // Each look at the clock is later than any deadline.
-    step.set(Duration.ofHours(1).toNanos());
-    starting =
-        () -> CompletableFuture.runAsync(() -> log.add(failure(OLD, 3).getSQLState())).join();
-    query(OLD, 3);
-    assertThat(log).containsExactly("start 1", "57014", "ask 1");
   }
 
   @Test

@@ -15,7 +15,8 @@ class EngineShapesTest {
   @ValueSource(
       strings = {
         "SELECT count(DISTINCT country) FROM users",
-        "SELECT country, count(DISTINCT name) AS n FROM users GROUP BY country ORDER BY n LIMIT 3",
+        "SELECT country, count(DISTINCT name) AS n FROM users GROUP BY country ORDER BY n",
+        "SELECT country, count(DISTINCT name) AS n FROM users GROUP BY country ORDER BY n DESC LIMIT 3",
         "SELECT DISTINCT country FROM users WHERE name IS NOT NULL",
         "SELECT DISTINCT u.country, o.total FROM users u JOIN orders o ON o.user_id = u.id ORDER BY 2",
         "SELECT name FROM users ORDER BY country, id LIMIT 20 OFFSET 5",
@@ -35,6 +36,10 @@ class EngineShapesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
+        "SELECT country, count(*) AS n FROM users GROUP BY country ORDER BY n LIMIT 3",
+        "SELECT country, count(DISTINCT name) AS n FROM users GROUP BY country ORDER BY 1 LIMIT 3",
+        "SELECT country, count(DISTINCT name) AS n FROM users GROUP BY country LIMIT 3",
+        "SELECT country AS é, count(*) AS n FROM users GROUP BY country ORDER BY n DESC LIMIT 3",
         "SELECT id FROM users UNION SELECT user_id FROM orders",
         "SELECT id FROM users UNION ALL SELECT 1 UNION SELECT user_id FROM orders",
         "SELECT id FROM users EXCEPT ALL SELECT user_id FROM orders",

@@ -1,5 +1,6 @@
 package dev.waymark.shardingsphere;
 
+import dev.waymark.routing.CrossShardEngine;
 import dev.waymark.routing.CrossShardEngine.Shards;
 import java.io.PrintWriter;
 import java.sql.Connection;
@@ -16,12 +17,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ShardDataSource implements DataSource {
   private final String shard;
-  private final DataSource catalogue;
+  private final CrossShardEngine.Layout layout;
   private final ThreadLocal<@Nullable Shards> asking;
 
-  ShardDataSource(String shard, DataSource catalogue, ThreadLocal<@Nullable Shards> asking) {
+  ShardDataSource(
+      String shard, CrossShardEngine.Layout layout, ThreadLocal<@Nullable Shards> asking) {
     this.shard = shard;
-    this.catalogue = catalogue;
+    this.layout = layout;
     this.asking = asking;
   }
 
@@ -44,7 +46,7 @@ public final class ShardDataSource implements DataSource {
   @Override
   public Connection getConnection() throws SQLException {
     Shards query = asking.get();
-    return query == null ? catalogue.getConnection() : AskedConnection.to(shard, query);
+    return query == null ? layout.connect(shard) : AskedConnection.to(shard, query);
   }
 
   @Override

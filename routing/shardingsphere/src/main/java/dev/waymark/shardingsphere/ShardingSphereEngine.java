@@ -41,7 +41,9 @@ public final class ShardingSphereEngine implements CrossShardEngine {
 
   @Override
   public Merger start(Layout layout) throws SQLException {
-    return new Started(layout);
+    try (OwnLoader loader = new OwnLoader()) {
+      return new Started(layout);
+    }
   }
 
   /** One running ShardingSphere. */
@@ -64,7 +66,7 @@ public final class ShardingSphereEngine implements CrossShardEngine {
       for (Shard shard : map.shards()) {
         shards.put(
             KeyOwners.dataSource(map, shard.name()),
-            new ShardDataSource(shard.name(), layout.catalogue(shard.name()), asking));
+            new ShardDataSource(shard.name(), layout, asking));
       }
       look(map, layout);
       KeyOwners.open(name, layout);
@@ -93,7 +95,7 @@ public final class ShardingSphereEngine implements CrossShardEngine {
      */
     private static void look(ShardMap map, Layout layout) throws SQLException {
       for (Shard shard : map.shards()) {
-        try (Connection connection = layout.catalogue(shard.name()).getConnection();
+        try (Connection connection = layout.connect(shard.name());
             Statement statement = connection.createStatement()) {
           statement.execute("SELECT 1");
         }
@@ -172,7 +174,8 @@ public final class ShardingSphereEngine implements CrossShardEngine {
             "This thread has hints for ShardingSphere, which would change the answer", "0A000");
       }
       asking.set(shards);
-      try (Connection connection = dataSource.getConnection();
+      try (OwnLoader loader = new OwnLoader();
+          Connection connection = dataSource.getConnection();
           PreparedStatement statement = connection.prepareStatement(sql)) {
         for (int i = 0; i < parameters.size(); i++) {
           statement.setObject(i + 1, parameters.get(i));
@@ -196,7 +199,7 @@ public final class ShardingSphereEngine implements CrossShardEngine {
 
     @Override
     public void close() {
-      try {
+      try (OwnLoader loader = new OwnLoader()) {
         if (dataSource instanceof AutoCloseable open) {
           open.close();
         }

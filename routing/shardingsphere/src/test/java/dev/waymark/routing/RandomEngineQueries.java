@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Queries of the shapes that are left to ShardingSphere, of those beside them that must not be, and
- * of all types. Where rows are cut, the order that is asked for leaves nothing open.
+ * of all types. Where rows are cut, the order that is asked for leaves nothing open, or the query
+ * without the cut is there as well.
  */
 final class RandomEngineQueries {
   private final Random random;
@@ -18,12 +19,30 @@ final class RandomEngineQueries {
     this.random = new Random(seed);
   }
 
-  /** A query. */
-  record Query(String sql, List<@Nullable Object> values, Order order) {}
+  /**
+   * A query.
+   *
+   * @param cut what is known of a query with {@link Order#SOME}, otherwise null
+   */
+  record Query(String sql, List<@Nullable Object> values, Order order, @Nullable Cut cut) {
+    Query(String sql, List<@Nullable Object> values, Order order) {
+      this(sql, values, order, null);
+    }
+  }
+
+  /**
+   * Rows of another query that a LIMIT has left.
+   *
+   * @param place of the column whose values are known all the same, as it is sorted by that first;
+   *     0 if there is none
+   */
+  record Cut(Query of, int place) {}
 
   /** What is known of the order of the rows. */
   enum Order {
     NONE,
+    /** The server might give other rows in another order. */
+    SOME,
     /** By so much that every row has its place. */
     TOTAL
   }
@@ -251,7 +270,28 @@ final class RandomEngineQueries {
     return new Query(
         chance(50) ? comment + query.sql() : query.sql().replaceFirst(" ", " " + comment + " "),
         query.values(),
-        query.order());
+        query.order(),
+        query.cut());
+  }
+
+  /** As many or as few as the groups: ShardingSphere may take that for the order of the groups. */
+  private Query shortlySorted(
+      String sql, List<String> by, int total, List<@Nullable Object> values) {
+    Query uncut = new Query(sql, new ArrayList<>(values), Order.NONE);
+    if (chance(20)) {
+      return new Query(sql + cut(values), values, Order.SOME, new Cut(uncut, 0));
+    }
+    boolean isByTotal = chance(70);
+    List<String> sorted = new ArrayList<>(by);
+    if (isByTotal) {
+      sorted.set(0, chance(50) ? by.get(total - 1) : String.valueOf(total));
+    }
+    if (sorted.size() == total) {
+      sorted.remove(total - 1);
+    }
+    String order = chance(60) ? " ORDER BY " + String.join(", ", sorted) : sort(sorted);
+    return new Query(
+        sql + order + cut(values), values, Order.SOME, new Cut(uncut, isByTotal ? total : 1));
   }
 
   /** By what they are, by what they are called, or by their places, which are the first. */
@@ -282,7 +322,10 @@ final class RandomEngineQueries {
             + where(from, values)
             + " GROUP BY "
             + groupedBy(groups, by);
-    if (chance(60)) {
+    if (chance(30)) {
+      by.add(n);
+      return shortlySorted(sql, by, by.size(), values);
+    } else if (chance(60)) {
       by.add(random.nextInt(by.size() + 1), chance(50) ? n : String.valueOf(groups.size() + 1));
       return new Query(sql + sort(by) + cut(values), values, Order.TOTAL);
     }
@@ -341,7 +384,10 @@ final class RandomEngineQueries {
             + where(from, values)
             + " GROUP BY "
             + (isHidden ? String.join(", ", groups) : groupedBy(groups, by));
-    if (isHidden || chance(20)) {
+    if (!isHidden && chance(30)) {
+      by.add(a);
+      return shortlySorted(sql, by, by.size(), values);
+    } else if (isHidden || chance(20)) {
       return new Query(sql + (chance(50) && !isHidden ? sort(List.of(a)) : ""), values, Order.NONE);
     }
     by.add(0, chance(50) ? a : String.valueOf(groups.size() + 1));

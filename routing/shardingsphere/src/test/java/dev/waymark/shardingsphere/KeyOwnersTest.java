@@ -11,7 +11,7 @@ import dev.waymark.Shard;
 import dev.waymark.ShardMap;
 import dev.waymark.Table;
 import dev.waymark.routing.CrossShardEngine;
-import java.lang.reflect.Proxy;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import java.util.Collection;
@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
-import javax.sql.DataSource;
 import org.apache.shardingsphere.infra.datanode.DataNodeInfo;
 import org.apache.shardingsphere.sharding.api.sharding.standard.PreciseShardingValue;
 import org.apache.shardingsphere.sharding.api.sharding.standard.RangeShardingValue;
@@ -55,21 +54,10 @@ class KeyOwnersTest {
       }
 
       @Override
-      public DataSource catalogue(String shard) {
-        return nobody();
+      public Connection connect(String shard) throws SQLException {
+        throw new SQLTransientConnectionException("Nobody is there", "08006");
       }
     };
-  }
-
-  /** A primary that is not there. */
-  private static DataSource nobody() {
-    return (DataSource)
-        Proxy.newProxyInstance(
-            KeyOwnersTest.class.getClassLoader(),
-            new Class<?>[] {DataSource.class},
-            (proxy, method, arguments) -> {
-              throw new SQLTransientConnectionException("Nobody is there", "08006");
-            });
   }
 
   private static KeyOwners owners(String database) {
