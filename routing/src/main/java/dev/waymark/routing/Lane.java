@@ -296,7 +296,10 @@ final class Lane {
   static void cutOffAndCancel(Connection open) {
     QueryExecutor server = server(open);
     cutOff(open);
-    cancel(server);
+    if (server != null && server.isClosed()) {
+      // Otherwise the call has just ended, and the session may be another's.
+      cancel(server);
+    }
   }
 
   /** Closes the socket under whoever waits for it. */
