@@ -9,8 +9,9 @@ import java.util.Objects;
 import java.util.function.LongSupplier;
 
 /**
- * Reads the shards' catalogues: of the primary, or of a replica while there is none. A shard that
- * has no node at all is left out: nothing runs there, and the others must not wait for it.
+ * Reads the shards' catalogues: of the primary, or of a replica while there is none, which may not
+ * know the latest change yet. A shard that has no node at all is left out: nothing runs there, and
+ * the others must not wait for it.
  */
 final class CatalogueSource implements SqlCatalogueKeeper.Source {
   private final ShardedDatabase database;
@@ -26,15 +27,17 @@ final class CatalogueSource implements SqlCatalogueKeeper.Source {
   public SqlCatalogueKeeper.Reading load() throws SQLException {
     List<LiveShard> up = database.shards().stream().filter(CatalogueSource::isUp).toList();
     if (up.isEmpty()) {
-      throw new SQLException("No node of any shard can be reached", "08001");
+      // Perhaps for a moment only: this waits for them.
+      up = database.shards();
     }
+    boolean isOfAll = database.shards().stream().allMatch(shard -> shard.view().primary() != null);
     List<SqlCatalogue> catalogues = on(up, loader::loadMade);
     String version = catalogues.get(0).builtIns().majorVersion();
     // What servers of two versions bring along has to be compared, and so to be known.
     if (!catalogues.stream().allMatch(each -> each.builtIns().majorVersion().equals(version))) {
       catalogues = on(up, loader::load);
     }
-    return new SqlCatalogueKeeper.Reading(catalogues, up.size() == database.shards().size());
+    return new SqlCatalogueKeeper.Reading(catalogues, isOfAll);
   }
 
   private static boolean isUp(LiveShard shard) {

@@ -20,7 +20,8 @@ import org.slf4j.LoggerFactory;
  * tables that have changed have another one started. Safe to share.
  *
  * <p>An engine starts on a thread of its own. Whoever waits for it can be cancelled or interrupted,
- * or run out of time, and it starts all the same; and it inherits nothing of whoever was first.
+ * or run out of time, and it starts all the same; and it inherits no thread-locals of whoever was
+ * first.
  */
 final class EngineKeeper implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(ShardedDatabase.class);
@@ -117,8 +118,9 @@ final class EngineKeeper implements AutoCloseable {
     private void close() {
       try {
         merger.close();
-      } catch (RuntimeException | LinkageError failed) {
-        // No reason to fail somebody's query, or to leave the pools open.
+      } catch (Exception | LinkageError failed) {
+        // Of any kind, declared or not. No reason to fail somebody's query, or to leave the pools
+        // open.
         log.warn("The engine for queries over several shards did not close", failed);
       }
     }
@@ -158,7 +160,7 @@ final class EngineKeeper implements AutoCloseable {
   private synchronized @Nullable CompletableFuture<Started> start(
       Delegated query, long catalogueVersion) throws SQLException {
     if (isClosed) {
-      throw new SQLException("The database is closed", "08003");
+      throw closed();
     }
     Started known = started;
     if (known != null && known.serves(query, catalogueVersion)) {
@@ -170,7 +172,6 @@ final class EngineKeeper implements AutoCloseable {
     }
     refuseIfJustFailed();
     CompletableFuture<Started> begun = new CompletableFuture<>();
-    starting = begun;
     Thread thread =
         new Thread(
             null,
@@ -180,7 +181,13 @@ final class EngineKeeper implements AutoCloseable {
             false);
     thread.setDaemon(true);
     thread.start();
+    // Not before: a thread that cannot be had must not be waited for.
+    starting = begun;
     return begun;
+  }
+
+  private static SQLException closed() {
+    return new SQLException("The database is closed", "08003");
   }
 
   private void refuseIfJustFailed() throws SQLException {
@@ -251,7 +258,8 @@ final class EngineKeeper implements AutoCloseable {
       throw EngineQueries.interrupted();
     } catch (ExecutionException failed) {
       if (failed.getCause() instanceof SQLException told) {
-        throw told;
+        // Each who waits has an exception of its own.
+        throw new SQLException(told.getMessage(), told.getSQLState(), told);
       }
       throw new SQLException("ShardingSphere did not start", "XX000", failed.getCause());
     }
@@ -274,10 +282,15 @@ final class EngineKeeper implements AutoCloseable {
   @Override
   public void close() {
     Started open;
+    CompletableFuture<Started> underWay;
     synchronized (this) {
       isClosed = true;
       open = started;
+      underWay = starting;
       started = null;
+    }
+    if (underWay != null) {
+      underWay.completeExceptionally(closed());
     }
     if (open != null) {
       open.retire();

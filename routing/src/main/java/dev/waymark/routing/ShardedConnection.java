@@ -125,12 +125,20 @@ final class ShardedConnection implements Connection {
       plans.failed(failure);
       throw failure;
     } catch (WaymarkException | IllegalStateException failure) {
+      // Perhaps it has run all the same.
+      ran(plan);
       throw told(failure);
     } catch (StoppedException aborted) {
-      throw new SQLNonTransientConnectionException(
-          "This connection was closed while its statement ran, which was ended", "08003", aborted);
+      throw ended(aborted);
     }
     ran(plan);
+  }
+
+  private static SQLException ended(StoppedException aborted) {
+    return new SQLNonTransientConnectionException(
+        "This connection was aborted while its statement ran. Nothing was written by it",
+        "08003",
+        aborted);
   }
 
   /** A statement has run. Others see a change of the schema once it is committed. */
@@ -250,7 +258,17 @@ final class ShardedConnection implements Connection {
     try {
       writer.lane().noDeadline();
       writer.connection().setAutoCommit(true);
-      statement.runAlone(writer.connection());
+      try {
+        statement.runAlone(writer.connection());
+      } catch (StoppedException aborted) {
+        // It may have committed some of its work, which is then somewhere in the log until now.
+        plans.changed();
+        throw new SQLNonTransientConnectionException(
+            "This connection was aborted while its statement ran, on its own outside of a"
+                + " transaction. Whether it has written is unknown",
+            "08007",
+            aborted);
+      }
       writtenBy(statement, to)
           .committed(shard.recentWrites(), owner, KeyDataSource.position(writer.connection()));
       isHeld = true;
@@ -664,6 +682,8 @@ final class ShardedConnection implements Connection {
       throw failure;
     } catch (WaymarkException | IllegalStateException failure) {
       throw told(failure);
+    } catch (StoppedException aborted) {
+      throw ended(aborted);
     }
   }
 

@@ -147,8 +147,7 @@ class ShardedPreparedStatement extends ShardedStatement implements PreparedState
   }
 
   @Override
-  public void clearBatch() throws SQLException {
-    checkOpen();
+  void forgetBatch() {
     batch = null;
     batchDealt = null;
   }

@@ -207,14 +207,11 @@ class ShardedStatement
   final void runAlone(Connection on) throws SQLException {
     closeServer();
     try {
-      execute(ready(on));
+      executeUnlessAborted(on);
       return;
     } catch (SQLException failure) {
       closeServer();
-      if (connection.isClosed()) {
-        // It was aborted: that is why the server was lost.
-        throw new StoppedException();
-      } else if (!isOfOldPlan(failure)) {
+      if (!isOfOldPlan(failure)) {
         throw failure;
       }
     } catch (RuntimeException | Error failure) {
@@ -226,10 +223,28 @@ class ShardedStatement
       on.rollback();
     }
     try {
-      execute(ready(on));
+      executeUnlessAborted(on);
     } catch (SQLException | RuntimeException | Error failure) {
       closeServer();
       throw failure;
+    }
+  }
+
+  /** An abort finds the server's connection from here on, or has come before that. */
+  private void executeUnlessAborted(Connection on) throws SQLException {
+    Statement ready = ready(on);
+    stopIfAborted();
+    try {
+      execute(ready);
+    } catch (SQLException failure) {
+      stopIfAborted();
+      throw failure;
+    }
+  }
+
+  private void stopIfAborted() {
+    if (connection.isClosed()) {
+      throw new StoppedException();
     }
   }
 
@@ -654,6 +669,11 @@ class ShardedStatement
   @Override
   public void clearBatch() throws SQLException {
     checkOpen();
+    forgetBatch();
+  }
+
+  /** Whether it is closed or not. */
+  void forgetBatch() {
     batch = List.of();
   }
 
@@ -696,7 +716,8 @@ class ShardedStatement
           batchCounts.clone(),
           failure);
     } finally {
-      clearBatch();
+      // Also where an abort has closed it: what is to be told is what the batch came to.
+      forgetBatch();
     }
   }
 

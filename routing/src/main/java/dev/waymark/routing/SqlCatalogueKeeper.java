@@ -22,7 +22,7 @@ final class SqlCatalogueKeeper {
     /**
      * Reads it of every shard that has a node up.
      *
-     * @throws SQLException if there is none, or one of them cannot be read now
+     * @throws SQLException if one of them cannot be read now
      */
     Reading load() throws SQLException;
 
@@ -39,7 +39,7 @@ final class SqlCatalogueKeeper {
    * What was read.
    *
    * @param catalogues one for each shard, at least one
-   * @param isOfAll whether no shard was left out
+   * @param isOfAll whether it is of every shard, and of its primary
    */
   record Reading(List<SqlCatalogue> catalogues, boolean isOfAll) {}
 
@@ -50,7 +50,7 @@ final class SqlCatalogueKeeper {
   private static final Set<String> TELLING =
       Set.of("42P01", "42703", "42883", "42704", "42P02", "0A000", "25006");
 
-  /** So many pauses after a shard was left out all are read again: it may have come back. */
+  /** So many pauses after a reading without some shard's primary it is read again. */
   private static final int PAUSES_OF_A_PART = 10;
 
   private final Source source;
@@ -67,7 +67,7 @@ final class SqlCatalogueKeeper {
   /** Written under the lock. */
   private volatile Held held;
 
-  /** What an error has told to be old, perhaps not held any more. */
+  /** What an error has told to be old, perhaps not held any more; known by when it was read. */
   private volatile @Nullable Held old;
 
   /** Why what servers bring along could not be read, null if it could; guarded by the lock. */
@@ -106,18 +106,20 @@ final class SqlCatalogueKeeper {
    * those that find it old, one reads it and the others do not wait.
    */
   SqlCatalogue current() {
+    long needed = doubts.get();
     Held now = held;
-    if (isGood(now)) {
+    if (isGood(now, needed)) {
       return now.catalogue();
     }
-    if (!isKnown(now) || now.doubts() != doubts.get()) {
+    if (!isKnown(now) || now.doubts() < needed) {
       reading.lock();
     } else if (!reading.tryLock()) {
       return now.catalogue();
     }
     try {
       now = held;
-      return isGood(now) ? now.catalogue() : readAgain(now);
+      // What has changed since this call began is the next one's affair.
+      return isGood(now, needed) ? now.catalogue() : readAgain(now);
     } finally {
       reading.unlock();
     }
@@ -127,8 +129,11 @@ final class SqlCatalogueKeeper {
     return now.catalogue().version() != 0;
   }
 
-  private boolean isGood(Held now) {
-    return now != old && now.doubts() == doubts.get() && nanoClock.getAsLong() - now.until() < 0;
+  private boolean isGood(Held now, long needed) {
+    Held told = old;
+    return now.doubts() >= needed
+        && (told == null || told.since() != now.since())
+        && nanoClock.getAsLong() - now.until() < 0;
   }
 
   private SqlCatalogue readAgain(Held before) {

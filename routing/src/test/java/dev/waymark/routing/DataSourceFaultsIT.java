@@ -5,10 +5,12 @@ import static dev.waymark.routing.Shards.column;
 import static dev.waymark.routing.Shards.update;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
 import dev.waymark.KeyRange;
 import dev.waymark.Node;
+import dev.waymark.NodeState;
 import dev.waymark.Outcome;
 import dev.waymark.OwnedRange;
 import dev.waymark.Route;
@@ -101,7 +103,9 @@ class DataSourceFaultsIT {
 
               @Override
               public void nodeChanged(RoutingListener.NodeChange change) {
-                changes.add(change);
+                if (change.after() == NodeState.SUSPECT) {
+                  changes.add(change);
+                }
               }
             });
     await()
@@ -208,35 +212,84 @@ class DataSourceFaultsIT {
     }
   }
 
+  private static final String ABORTED = " /* to be aborted */";
+
+  private interface Running {
+    void on(Statement statement) throws SQLException;
+  }
+
+  /** What a statement's caller is told when its connection is aborted while it runs on a server. */
+  private Throwable abortedOn(PostgresServer server, Running work) throws Exception {
+    String isRunning =
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%to be aborted%'"
+            + " AND pid <> pg_backend_pid()";
+    Connection aborted = database.dataSource().getConnection();
+    Future<Throwable> told =
+        another.submit(
+            () -> {
+              try (Statement statement = aborted.createStatement()) {
+                return catchThrowable(() -> work.on(statement));
+              }
+            });
+    await().atMost(PATIENCE).until(() -> count(server, isRunning) == 1 || told.isDone());
+    changes.clear();
+    aborted.abort(Runnable::run);
+    Throwable failure = told.get();
+    await().atMost(PATIENCE).until(() -> count(server, isRunning) == 0);
+    return failure;
+  }
+
+  @Test
+  void anAbortedProcedureThatHasCommittedIsToldAsUnknown() throws Exception {
+    primary.execute(
+        """
+        CREATE OR REPLACE PROCEDURE half_done() LANGUAGE plpgsql AS
+          $$ BEGIN
+            UPDATE users SET name = 'kept' WHERE id = 7; COMMIT;
+            PERFORM count(*) FROM generate_series(1, 100000000000);
+          END $$;
+        """);
+    assertThat(
+            abortedOn(primary, s -> s.execute("/* waymark: key=7 */ CALL half_done()" + ABORTED)))
+        .isInstanceOfSatisfying(
+            SQLException.class, failure -> assertThat(failure.getSQLState()).isEqualTo("08007"))
+        .hasMessageContaining("Whether it has written is unknown");
+    assertThat(count(primary, "SELECT count(*) FROM users WHERE name = 'kept'")).isOne();
+  }
+
+  @Test
+  void anAbortedBatchTellsWhatItCameTo() throws Exception {
+    assertThat(
+            abortedOn(
+                primary,
+                s -> {
+                  s.addBatch(
+                      "UPDATE users SET name = (SELECT count(*) FROM generate_series(1, 100000000000))::text"
+                          + " WHERE id = 7"
+                          + ABORTED);
+                  s.executeBatch();
+                }))
+        .isInstanceOfSatisfying(
+            BatchUpdateException.class,
+            failure ->
+                assertThat(failure.getUpdateCounts()).containsExactly(Statement.EXECUTE_FAILED))
+        .hasMessageContaining("was aborted while its statement ran. Nothing was written");
+    assertThat(changes).isEmpty();
+  }
+
   /** It is not the node's fault, and a read must not be asked again of another one. */
   @Test
   void anAbortBlamesNoNodeAndLeavesNothingRunning() throws Exception {
-    String marked = " /* to be aborted */";
     for (String sql :
         List.of(
             "SELECT (SELECT count(*) FROM generate_series(1, 100000000000)) FROM users WHERE id = 7",
             "UPDATE users SET name = (SELECT count(*) FROM generate_series(1, 100000000000))::text"
                 + " WHERE id = 7")) {
-      PostgresServer server = sql.startsWith("SELECT") ? replica : primary;
-      String isRunning =
-          "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%to be aborted%'"
-              + " AND pid <> pg_backend_pid()";
-      Connection aborted = database.dataSource().getConnection();
-      Future<?> running =
-          another.submit(
-              () -> {
-                try (Statement statement = aborted.createStatement()) {
-                  return statement.execute(sql + marked);
-                }
-              });
-      await().atMost(PATIENCE).until(() -> count(server, isRunning) == 1 || running.isDone());
-      changes.clear();
-      aborted.abort(Runnable::run);
-      assertThatThrownBy(running::get)
-          .cause()
+      assertThat(
+              abortedOn(
+                  sql.startsWith("SELECT") ? replica : primary, s -> s.execute(sql + ABORTED)))
           .isInstanceOf(SQLNonTransientConnectionException.class)
-          .hasMessageContaining("was closed while its statement ran");
-      await().atMost(PATIENCE).until(() -> count(server, isRunning) == 0);
+          .hasMessageContaining("was aborted while its statement ran. Nothing was written");
       assertThat(changes).as(sql).isEmpty();
       assertThat(lost).as(sql).isEmpty();
     }

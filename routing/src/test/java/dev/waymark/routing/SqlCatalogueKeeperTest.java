@@ -3,6 +3,7 @@ package dev.waymark.routing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
 class SqlCatalogueKeeperTest {
@@ -178,6 +180,47 @@ class SqlCatalogueKeeperTest {
     isDown = false;
     now += PAUSE;
     assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void anErrorIsNotForgottenWhenWhatServersBringAlongIsAdded() throws SQLException {
+    below = BuiltIns.unread("18");
+    SqlCatalogue made = keeper.current();
+    now += PAUSE;
+    keeper.failed(new SQLException("no such column", "42703"));
+    keeper.completed(made);
+
+    assertThat(keeper.current().version()).isEqualTo(2);
+  }
+
+  @Test
+  void whoeverWaitsTakesWhatWasReadAfterTheChangeTheyKnowOf() throws Exception {
+    keeper.current();
+    keeper.changed();
+    List<Thread> waiting = new CopyOnWriteArrayList<>();
+    List<Long> seen = new CopyOnWriteArrayList<>();
+    whileItIsRead =
+        () -> {
+          for (int i = 0; i < 10; i++) {
+            Thread thread = new Thread(() -> seen.add(keeper.current().version()));
+            waiting.add(thread);
+            thread.start();
+          }
+          await()
+              .until(
+                  () ->
+                      waiting.stream()
+                          .allMatch(thread -> thread.getState() == Thread.State.WAITING));
+          // Another one, of which those who wait already need not know.
+          keeper.changed();
+        };
+
+    assertThat(keeper.current().version()).isEqualTo(2);
+    for (Thread thread : waiting) {
+      thread.join();
+    }
+    assertThat(seen).hasSize(10).containsOnly(2L);
+    assertThat(keeper.current().version()).isEqualTo(3);
   }
 
   @Test

@@ -8,6 +8,7 @@ import dev.waymark.Consistency;
 import dev.waymark.Credentials;
 import dev.waymark.KeyRange;
 import dev.waymark.Node;
+import dev.waymark.NodeState;
 import dev.waymark.OwnedRange;
 import dev.waymark.RoutingListener;
 import dev.waymark.Shard;
@@ -93,7 +94,9 @@ class ShardingSphereIT {
             new RoutingListener() {
               @Override
               public void nodeChanged(RoutingListener.NodeChange change) {
-                changes.add(change);
+                if (change.after() == NodeState.SUSPECT) {
+                  changes.add(change);
+                }
               }
             });
     source = database.dataSource();
